@@ -1,0 +1,205 @@
+//! Document to compiled flags: every check, all problems at once, each with its path.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use crate::context::{AttributeId, Attributes};
+use crate::document::{self, FlagSource};
+use crate::flag::{Flag, FlagSet, Targeting, VariantIndex};
+use crate::operator::Names;
+use crate::operator::build::{Builder, substituted};
+use crate::pointer::{Pointer, join_pointer};
+use crate::problem::{Problem, Problems, Severity};
+
+/// What a spoiled flag's error message tells, at most.
+const MAX_FAULTS: usize = 5;
+
+/// Compiles documents. One per process and writer: it numbers the attributes that rules read, and
+/// the numbers stay valid for every later snapshot.
+#[derive(Debug, Default)]
+pub struct Compiler {
+    attributes: Attributes,
+}
+
+impl Compiler {
+    /// A compiler that knows no attribute yet but `targetingKey`.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Compiles one document. `name` is the set's name where the document does not say it
+    /// (`metadata.flagSetId`).
+    ///
+    /// A document that breaks flagd's `flags.json`, whose `defaultVariant` names no variant, or that
+    /// is beyond a bound of [`crate::limits`] is refused, with every problem there is. A rule that
+    /// cannot be compiled spoils only its own flag: the set is served, and its
+    /// [`FlagSet::problems`] say so.
+    pub fn compile(&mut self, name: &str, document: &Value) -> Result<FlagSet, Vec<Problem>> {
+        let mut problems = Problems::default();
+        let Some(document) = document::decode(name, document, &mut problems) else {
+            return Err(problems.into_vec());
+        };
+        let set = Set {
+            id: Arc::from(document.id.as_str()),
+            evaluators: Arc::new(document.evaluators.cloned().unwrap_or_default()),
+            metadata: &document.metadata,
+        };
+        let flags = document
+            .flags
+            .into_iter()
+            .map(|source| Arc::new(self.flag(source, &set, &mut problems)))
+            .collect();
+        Ok(FlagSet {
+            id: Arc::clone(&set.id),
+            flags,
+            metadata: document.metadata,
+            problems: problems.into_vec(),
+        })
+    }
+
+    /// Every attribute that a compiled rule reads so far.
+    pub fn attributes(&self) -> Attributes {
+        self.attributes.clone()
+    }
+
+    fn flag(&mut self, source: FlagSource<'_>, set: &Set<'_>, problems: &mut Problems) -> Flag {
+        let first = problems.len();
+        let targeting = self.targeting(&source, set, problems);
+        let reads = reads(&targeting);
+        let own = problems
+            .since(first)
+            .iter()
+            .filter(|problem| problem.severity == Severity::Flag);
+        let own = own.map(|problem| format!("{}: {}", problem.path, problem.message).into());
+        let faults = source
+            .faults
+            .into_iter()
+            .chain(own)
+            .take(MAX_FAULTS)
+            .collect();
+        let names = Names::new(source.variants.iter().map(|variant| &*variant.name));
+        let default_variant = source.default_variant.and_then(|name| {
+            let mut variants = source.variants.iter();
+            variants
+                .position(|variant| *variant.name == *name)
+                .map(VariantIndex::new)
+        });
+        let mut metadata = set.metadata.clone();
+        metadata.extend(source.metadata);
+        Flag {
+            key: Arc::from(source.key),
+            set: Arc::clone(&set.id),
+            enabled: source.enabled,
+            variants: source.variants.into(),
+            default_variant,
+            metadata,
+            header: source.header.map(Arc::from),
+            reads: reads.attributes,
+            reads_tree: reads.tree,
+            reads_time: reads.time,
+            names,
+            targeting,
+            faults,
+        }
+    }
+
+    fn targeting(
+        &mut self,
+        source: &FlagSource<'_>,
+        set: &Set<'_>,
+        problems: &mut Problems,
+    ) -> Targeting {
+        let mut place = Pointer::default();
+        place.push_raw(&join_pointer(&source.path, "targeting"));
+        let Some(rule) = source.targeting.filter(|rule| !rule.is_null()) else {
+            return Targeting::without_rule(source);
+        };
+        let substituted = substituted(&set.evaluators, rule);
+        if !substituted.is_object() {
+            let message = format!(
+                "targeting is one operator with its arguments, not {}",
+                document::kind(substituted)
+            );
+            problems.push(
+                Problem::new(Severity::Flag, place.as_str(), message)
+                    .of(source.key)
+                    .help("remove it, or write a rule such as `if`"),
+            );
+            // flagd ignores what is empty, and fails on the rest.
+            return if is_empty(substituted) {
+                Targeting::without_rule(source)
+            } else {
+                Targeting::Spoiled
+            };
+        }
+        if is_empty(substituted) {
+            return Targeting::without_rule(source);
+        }
+        let builder = Builder {
+            attributes: &mut self.attributes,
+            evaluators: &set.evaluators,
+            flag_key: source.key,
+            bucketing: source.bucketing,
+            problems,
+        };
+        let compiled = builder.build(place, rule);
+        if !source.faults.is_empty() {
+            return Targeting::Spoiled;
+        }
+        Targeting::Rule {
+            rule: compiled,
+            source: rule.to_string().into(),
+            evaluators: Arc::clone(&set.evaluators),
+        }
+    }
+}
+
+impl Targeting {
+    fn without_rule(source: &FlagSource<'_>) -> Self {
+        if source.faults.is_empty() {
+            Self::None
+        } else {
+            Self::Spoiled
+        }
+    }
+}
+
+/// What all flags of a set share.
+struct Set<'d> {
+    id: Arc<str>,
+    evaluators: Arc<Map<String, Value>>,
+    metadata: &'d Map<String, Value>,
+}
+
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Bool(value) => !value,
+        Value::Number(number) => number.as_f64() == Some(0.0),
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(members) => members.is_empty(),
+    }
+}
+
+struct Reads {
+    attributes: Box<[AttributeId]>,
+    tree: bool,
+    time: bool,
+}
+
+fn reads(targeting: &Targeting) -> Reads {
+    match targeting {
+        Targeting::None | Targeting::Spoiled => Reads {
+            attributes: Box::default(),
+            tree: false,
+            time: false,
+        },
+        Targeting::Rule { rule, .. } => Reads {
+            attributes: rule.reads.clone(),
+            tree: rule.reads_tree,
+            time: rule.reads_time,
+        },
+    }
+}

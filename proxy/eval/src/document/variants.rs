@@ -1,0 +1,119 @@
+//! The variants of one flag: at least one, each with a name, all of one JSON type.
+
+use std::mem::{Discriminant, discriminant};
+use std::sync::Arc;
+
+use serde_json::{Number, Value};
+
+use super::{kind, refusal};
+use crate::flag::Variant;
+use crate::limits::MAX_VARIANTS;
+use crate::pointer::join_pointer;
+use crate::problem::Problems;
+
+/// flagd's bound for numbers, in both directions: what every language holds without loss.
+const MAX_SAFE_NUMBER: f64 = 9_007_199_254_740_991.0;
+
+/// The variants of the flag at `flag_path`, in order of name.
+pub(super) fn decode(
+    value: Option<&Value>,
+    flag_path: &str,
+    problems: &mut Problems,
+) -> Vec<Variant> {
+    let path = join_pointer(flag_path, "variants");
+    let members = match value {
+        Some(Value::Object(members)) if !members.is_empty() => members,
+        Some(Value::Object(_)) => {
+            problems.push(
+                refusal(path, "there are no variants")
+                    .help("add a variant, such as `\"on\": true`"),
+            );
+            return Vec::new();
+        }
+        Some(other) => {
+            problems.push(refusal(
+                path,
+                format!("variants are an object, not {}", kind(other)),
+            ));
+            return Vec::new();
+        }
+        None => {
+            problems.push(refusal(flag_path, "this flag has no variants").help("add `variants`"));
+            return Vec::new();
+        }
+    };
+    if members.len() > MAX_VARIANTS {
+        problems.push(refusal(
+            path,
+            format!(
+                "there are {} variants, and at most {MAX_VARIANTS} are allowed",
+                members.len()
+            ),
+        ));
+        return Vec::new();
+    }
+    let expected = expected_type(members.values());
+    let mut variants = Vec::with_capacity(members.len());
+    for (name, value) in members {
+        let path = join_pointer(&path, name);
+        if name.is_empty() {
+            problems.push(refusal(&path, "a variant's name is empty").help("give it a name"));
+        }
+        check(value, expected, path, problems);
+        variants.push(Variant {
+            name: Arc::from(name.as_str()),
+            value: value.clone(),
+        });
+    }
+    variants.sort_by(|a, b| a.name.cmp(&b.name));
+    variants
+}
+
+/// The type of the first variant whose type a flag can have.
+fn expected_type<'v>(
+    values: impl Iterator<Item = &'v Value>,
+) -> Option<(Discriminant<Value>, &'static str)> {
+    let mut allowed = values.filter(|value| !matches!(value, Value::Null | Value::Array(_)));
+    allowed
+        .next()
+        .map(|value| (discriminant(value), kind(value)))
+}
+
+fn check(
+    value: &Value,
+    expected: Option<(Discriminant<Value>, &'static str)>,
+    path: String,
+    problems: &mut Problems,
+) {
+    if matches!(value, Value::Null | Value::Array(_)) {
+        problems.push(
+            refusal(path, format!("a variant cannot be {}", kind(value)))
+                .help("write a boolean, a string, a number or an object"),
+        );
+        return;
+    }
+    if let Some((expected, other)) = expected
+        && discriminant(value) != expected
+    {
+        let message = format!("this variant is {}, and another is {other}", kind(value));
+        problems.push(refusal(path, message).help("give all variants of a flag the same type"));
+        return;
+    }
+    if let Value::Number(number) = value
+        && !is_safe(number)
+    {
+        problems.push(
+            refusal(
+                path,
+                format!("{number} is beyond what every language holds without loss"),
+            )
+            .help("stay within 2^53 - 1 in both directions, or use strings"),
+        );
+    }
+}
+
+fn is_safe(number: &Number) -> bool {
+    number
+        .as_f64()
+        .is_some_and(|number| number.abs() <= MAX_SAFE_NUMBER)
+}

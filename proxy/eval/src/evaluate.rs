@@ -1,0 +1,204 @@
+//! (Snapshot, Context, now) to a Decision; pure, and without allocation.
+
+use bumpalo::Bump;
+use serde_json::Value as Json;
+
+use crate::context::Context;
+use crate::document::kind;
+use crate::flag::{Flag, Targeting, VariantIndex};
+use crate::operator::{Fault, Operand, Scope, Silent, Tracer, run};
+use crate::snapshot::{FlagIndex, Snapshot};
+
+/// Why a decision is what it is: OpenFeature's reasons, and Burgee's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Reason {
+    /// No rule.
+    Static,
+    /// A rule chose.
+    TargetingMatch,
+    /// The default variant, or none.
+    Default,
+    /// `state: DISABLED`.
+    Disabled,
+    /// Could not be evaluated.
+    Error,
+    /// An operator's override.
+    Override,
+}
+
+/// OpenFeature's error codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum ErrorCode {
+    /// No such flag.
+    FlagNotFound,
+    /// The flag's rule could not be compiled, or a line of a batch is malformed.
+    ParseError,
+    /// The value is not of the type asked for.
+    TypeMismatch,
+    /// Anything else.
+    General,
+}
+
+/// What was decided. Borrows from the snapshot.
+#[derive(Clone, Copy, Debug)]
+pub struct Decision<'s> {
+    /// The flag.
+    pub flag: &'s Flag,
+    /// `None`: the backend's own default.
+    pub variant: Option<VariantIndex>,
+    /// Why.
+    pub reason: Reason,
+    /// With reason `Error`.
+    pub error: Option<ErrorCode>,
+}
+
+/// The type an SDK asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ValueType {
+    /// `boolean`
+    Boolean,
+    /// `string`
+    String,
+    /// `integer`
+    Integer,
+    /// `float`
+    Float,
+    /// `object`
+    Object,
+}
+
+impl<'s> Decision<'s> {
+    /// The variant's value.
+    pub fn value(&self) -> Option<&'s Json> {
+        self.variant
+            .map(|index| &self.flag.variants[usize::from(index.0)].value)
+    }
+
+    /// The variant's name.
+    pub fn variant_name(&self) -> Option<&'s str> {
+        self.variant
+            .map(|index| &*self.flag.variants[usize::from(index.0)].name)
+    }
+
+    /// For people: what went wrong (allocates; only with an error).
+    pub fn error_message(&self) -> Option<String> {
+        let key = &self.flag.key;
+        Some(match self.error? {
+            ErrorCode::FlagNotFound => format!("there is no flag {key:?}"),
+            ErrorCode::ParseError if self.flag.faults.is_empty() => {
+                format!("the rule of {key:?} is not valid")
+            }
+            ErrorCode::ParseError => self.flag.faults.join("; "),
+            ErrorCode::TypeMismatch => {
+                let has = self
+                    .flag
+                    .variants
+                    .first()
+                    .map_or("no value", |variant| kind(&variant.value));
+                format!("{key:?} is {has}, which is not what was asked for")
+            }
+            ErrorCode::General => {
+                format!("the rule of {key:?} gave something that names no variant")
+            }
+        })
+    }
+
+    /// The same decision as an SDK that asked for `wanted` sees it: `TYPE_MISMATCH` where the value
+    /// is not of that type.
+    /// An integer is also a float; a float is never an integer, not even 1.0.
+    #[must_use]
+    pub fn typed(self, wanted: ValueType) -> Self {
+        let fits = self.value().is_none_or(|value| match wanted {
+            ValueType::Boolean => value.is_boolean(),
+            ValueType::String => value.is_string(),
+            ValueType::Integer => value.is_i64() || value.is_u64(),
+            ValueType::Float => value.is_number(),
+            ValueType::Object => value.is_object(),
+        });
+        if fits {
+            self
+        } else {
+            Self::failed(self.flag, ErrorCode::TypeMismatch)
+        }
+    }
+
+    fn failed(flag: &'s Flag, error: ErrorCode) -> Self {
+        Self {
+            flag,
+            variant: None,
+            reason: Reason::Error,
+            error: Some(error),
+        }
+    }
+
+    fn of(flag: &'s Flag, variant: Option<VariantIndex>, reason: Reason) -> Self {
+        Self {
+            flag,
+            variant,
+            reason,
+            error: None,
+        }
+    }
+
+    /// The default variant; without one, the backend's own default, whatever led here.
+    fn default(flag: &'s Flag, reason: Reason) -> Self {
+        match flag.default_variant {
+            Some(variant) => Self::of(flag, Some(variant), reason),
+            None => Self::of(flag, None, Reason::Default),
+        }
+    }
+}
+
+/// Decides one flag. `now` is in Unix seconds.
+///
+/// Never fails, never waits and, unless a rule computes an array, never allocates. In this order: a
+/// disabled flag is `DISABLED`; a spoiled one is `PARSE_ERROR`; one without a rule has its default
+/// (`STATIC`); then the rule says the name of a variant as a string or a boolean
+/// (`TARGETING_MATCH`), or null for the default (`DEFAULT`); anything else it says is an error
+/// (`GENERAL`).
+pub fn evaluate<'s>(
+    snapshot: &'s Snapshot,
+    flag: FlagIndex,
+    context: &Context<'_>,
+    now: u64,
+) -> Decision<'s> {
+    decide(snapshot.flag(flag), context, now, &mut Silent)
+}
+
+/// The walk that [`evaluate`] and [`crate::explain()`] share.
+pub(crate) fn decide<'s, T: Tracer>(
+    flag: &'s Flag,
+    context: &Context<'_>,
+    now: u64,
+    tracer: &mut T,
+) -> Decision<'s> {
+    if !flag.enabled {
+        return Decision::of(flag, None, Reason::Disabled);
+    }
+    let rule = match &flag.targeting {
+        Targeting::None => return Decision::default(flag, Reason::Static),
+        Targeting::Spoiled => return Decision::failed(flag, ErrorCode::ParseError),
+        Targeting::Rule { rule, .. } => rule,
+    };
+    let arena = Bump::new();
+    let scope = Scope {
+        context,
+        flag_key: &flag.key,
+        now,
+        arena: &arena,
+    };
+    let name = match run(&rule.root, &scope, tracer) {
+        Ok(Operand::Str(name)) => name,
+        Ok(Operand::Bool(true)) => "true",
+        Ok(Operand::Bool(false)) => "false",
+        Ok(Operand::Null) => return Decision::default(flag, Reason::Default),
+        Err(Fault::Parse) => return Decision::failed(flag, ErrorCode::ParseError),
+        Ok(_) | Err(Fault::General) => return Decision::failed(flag, ErrorCode::General),
+    };
+    match flag.variant(name) {
+        Some(variant) => Decision::of(flag, Some(variant), Reason::TargetingMatch),
+        None => Decision::failed(flag, ErrorCode::General),
+    }
+}

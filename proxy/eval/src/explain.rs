@@ -1,0 +1,235 @@
+//! The same walk as [`crate::evaluate()`], traced.
+
+use std::fmt::Write as _;
+
+use serde_json::{Map, Value as Json};
+
+use crate::context::{AttributeId, Attributes, Context};
+use crate::evaluate::{Decision, Reason, decide};
+use crate::flag::{Flag, Targeting};
+use crate::operator::build::substituted;
+use crate::operator::operand::shorten;
+use crate::operator::{Fault, Operand, Tracer};
+use crate::snapshot::{FlagIndex, Snapshot};
+
+/// One step of a walk, in the order in which it was taken.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Step {
+    /// How deep in the rule; 0 is the rule itself.
+    pub depth: usize,
+    /// JSON Pointer from the flag, e.g. `/targeting/if/0/in`.
+    pub path: String,
+    /// The expression, as compact JSON, shortened.
+    pub expression: String,
+    /// What it gave, with what decided it, e.g. `true (geo.country is "DE")`, `"on" (bucket 3120 of 10000 …)`.
+    pub outcome: String,
+}
+
+/// A decision and how it came about.
+#[derive(Clone, Debug)]
+pub struct Explanation<'s> {
+    /// Equal to what [`crate::evaluate()`] gives.
+    pub decision: Decision<'s>,
+    /// Every step.
+    pub steps: Vec<Step>,
+}
+
+/// Decides one flag and tells how.
+pub fn explain<'s>(
+    snapshot: &'s Snapshot,
+    flag: FlagIndex,
+    context: &Context<'_>,
+    now: u64,
+) -> Explanation<'s> {
+    let flag = snapshot.flag(flag);
+    let mut listener = Listener {
+        attributes: snapshot.attributes(),
+        source: Source::new(flag),
+        sites: match &flag.targeting {
+            Targeting::Rule { rule, .. } => &rule.sites,
+            Targeting::None | Targeting::Spoiled => &[],
+        },
+        steps: Vec::new(),
+        open: Vec::new(),
+    };
+    let decision = decide(flag, context, now, &mut listener);
+    let mut steps = listener.steps;
+    steps.extend(conclusion(&decision));
+    Explanation { decision, steps }
+}
+
+/// What happened outside of the rule: the state, the default, an error.
+fn conclusion(decision: &Decision<'_>) -> Option<Step> {
+    let flag = decision.flag;
+    let default = || match flag.default_variant {
+        Some(index) => Json::from(&*flag.variants[usize::from(index.0)].name),
+        None => Json::Null,
+    };
+    let (path, expression, outcome) = match decision.reason {
+        Reason::Disabled => (
+            "/state",
+            "\"DISABLED\"".to_owned(),
+            "the flag is disabled: no variant".to_owned(),
+        ),
+        Reason::Static => (
+            "/defaultVariant",
+            default().to_string(),
+            "there is no rule: the default".to_owned(),
+        ),
+        Reason::Default => {
+            let why = match flag.targeting {
+                Targeting::Rule { .. } => "the rule gave null",
+                Targeting::None | Targeting::Spoiled => "there is no rule",
+            };
+            let then = if flag.default_variant.is_some() {
+                "the default"
+            } else {
+                "no variant"
+            };
+            (
+                "/defaultVariant",
+                default().to_string(),
+                format!("{why}: {then}"),
+            )
+        }
+        Reason::Error => (
+            "",
+            String::new(),
+            decision.error_message().unwrap_or_default(),
+        ),
+        Reason::TargetingMatch | Reason::Override => return None,
+    };
+    Some(Step {
+        depth: 0,
+        path: path.to_owned(),
+        expression,
+        outcome,
+    })
+}
+
+/// Writes down what it hears.
+struct Listener<'s> {
+    attributes: &'s Attributes,
+    source: Source<'s>,
+    sites: &'s [Box<str>],
+    steps: Vec<Step>,
+    /// The steps that have not ended, innermost last.
+    open: Vec<Open>,
+}
+
+struct Open {
+    step: usize,
+    notes: Vec<String>,
+}
+
+impl Listener<'_> {
+    fn add_note(&mut self, note: String) {
+        // An attribute that is read outside of every operator is the whole rule: there is no step.
+        if let Some(open) = self.open.last_mut()
+            && !open.notes.contains(&note)
+        {
+            open.notes.push(note);
+        }
+    }
+}
+
+impl Tracer for Listener<'_> {
+    const LISTENS: bool = true;
+
+    fn enter(&mut self, site: u32) {
+        let path = self.sites.get(site as usize).map_or("", |path| &**path);
+        self.open.push(Open {
+            step: self.steps.len(),
+            notes: Vec::new(),
+        });
+        self.steps.push(Step {
+            depth: self.open.len() - 1,
+            path: path.to_owned(),
+            expression: self.source.expression(path),
+            outcome: String::new(),
+        });
+    }
+
+    fn read(&mut self, id: AttributeId, value: Operand<'_>) {
+        let name = self.attributes.name(id);
+        let note = match value {
+            Operand::Null => format!("{name} is absent"),
+            value => format!("{name} is {}", value.shown()),
+        };
+        self.add_note(note);
+    }
+
+    fn note(&mut self, note: impl FnOnce() -> String) {
+        self.add_note(note());
+    }
+
+    fn leave(&mut self, result: Result<Operand<'_>, Fault>) {
+        let Some(open) = self.open.pop() else {
+            return;
+        };
+        let mut outcome = match result {
+            Ok(operand) => operand.shown(),
+            Err(Fault::Parse) => "cannot be evaluated".to_owned(),
+            Err(Fault::General) => "fails in flagd too".to_owned(),
+        };
+        if !open.notes.is_empty() {
+            write!(outcome, " ({})", open.notes.join(", "))
+                .expect("writing to a String does not fail");
+        }
+        self.steps[open.step].outcome = outcome;
+    }
+}
+
+/// The rule as authored.
+struct Source<'s> {
+    rule: Json,
+    evaluators: Option<&'s Map<String, Json>>,
+}
+
+impl<'s> Source<'s> {
+    fn new(flag: &'s Flag) -> Self {
+        match &flag.targeting {
+            Targeting::Rule {
+                source, evaluators, ..
+            } => Self {
+                rule: serde_json::from_str(source)
+                    .expect("it was written from a value, whose nesting is bounded"),
+                evaluators: Some(evaluators),
+            },
+            Targeting::None | Targeting::Spoiled => Self {
+                rule: Json::Null,
+                evaluators: None,
+            },
+        }
+    }
+
+    /// The expression whose operator stands at `path`, for people.
+    fn expression(&self, path: &str) -> String {
+        // The path is that of the operator's arguments; the expression is the object around them.
+        let mut parts: Vec<&str> = path.split('/').skip(2).collect();
+        parts.pop();
+        let mut value = self.resolve(&self.rule);
+        for part in parts {
+            let key = part.replace("~1", "/").replace("~0", "~");
+            let next = match value {
+                Json::Object(members) => members.get(&key),
+                // The argument of a unary operator may stand alone.
+                Json::Array(items) => key.parse().ok().and_then(|index: usize| items.get(index)),
+                _ => None,
+            };
+            match next {
+                Some(next) => value = self.resolve(next),
+                None => return String::new(),
+            }
+        }
+        shorten(&value.to_string())
+    }
+
+    /// Follows a reference.
+    fn resolve<'a>(&'a self, value: &'a Json) -> &'a Json {
+        match self.evaluators {
+            Some(evaluators) => substituted(evaluators, value),
+            None => value,
+        }
+    }
+}

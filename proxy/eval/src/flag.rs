@@ -1,0 +1,106 @@
+//! A flag and a flag set, compiled.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use crate::context::AttributeId;
+use crate::operator::Names;
+use crate::operator::build::Rule;
+use crate::problem::Problem;
+
+/// Position of a variant in [`Flag::variants`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct VariantIndex(pub u16);
+
+/// One named value that a flag can take.
+#[derive(Clone, Debug)]
+pub struct Variant {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its value; all variants of a flag have the same JSON type.
+    pub value: Value,
+}
+
+/// A compiled flag. (Fields that only evaluation needs are private.)
+#[derive(Debug)]
+pub struct Flag {
+    /// Its key, unique in a snapshot.
+    pub key: Arc<str>,
+    /// The set that it stands in.
+    pub set: Arc<str>,
+    /// `state: ENABLED`.
+    pub enabled: bool,
+    /// In order of name.
+    pub variants: Box<[Variant]>,
+    /// `None`: the backend's own default.
+    pub default_variant: Option<VariantIndex>,
+    /// The set's metadata merged with the flag's; the flag's wins.
+    pub metadata: Map<String, Value>,
+    /// `delivery.<flag>.header`, as authored.
+    pub header: Option<Arc<str>>,
+    /// Which attributes its rules read, sorted, without duplicates.
+    pub reads: Box<[AttributeId]>,
+    /// Its rules read the context as a whole, or an attribute whose name they compute: the caller
+    /// must provide the context as a tree ([`crate::Context::from_json`]).
+    pub reads_tree: bool,
+    /// Its rules read `$flagd.timestamp`.
+    pub reads_time: bool,
+    /// The names of its variants once more, in the form that is fastest to search.
+    pub(crate) names: Names,
+    /// What decides.
+    pub(crate) targeting: Targeting,
+    /// Why it is spoiled, for people.
+    pub(crate) faults: Box<[Box<str>]>,
+}
+
+/// What decides a flag that is enabled.
+#[derive(Debug)]
+pub(crate) enum Targeting {
+    /// Nothing: always the default variant.
+    None,
+    /// What it asks for cannot be given: `PARSE_ERROR`.
+    Spoiled,
+    /// A rule.
+    Rule {
+        rule: Rule,
+        /// The rule as authored, as JSON text, which takes a tenth of the memory of a value.
+        source: Box<str>,
+        /// The set's `$evaluators`, for explanations.
+        evaluators: Arc<Map<String, Value>>,
+    },
+}
+
+impl Flag {
+    /// The variant of this name.
+    #[inline]
+    pub fn variant(&self, name: &str) -> Option<VariantIndex> {
+        let index = if self.names.is_empty() {
+            self.variants
+                .binary_search_by(|variant| (*variant.name).cmp(name))
+                .ok()
+        } else {
+            self.names.position(name)
+        };
+        index.map(VariantIndex::new)
+    }
+}
+
+impl VariantIndex {
+    pub(crate) fn new(index: usize) -> Self {
+        Self(u16::try_from(index).expect("MAX_VARIANTS is below 2^16"))
+    }
+}
+
+/// A compiled flag set: immutable, shared by every snapshot that holds it.
+#[derive(Debug)]
+pub struct FlagSet {
+    /// Its name.
+    pub id: Arc<str>,
+    /// In order of key.
+    pub flags: Box<[Arc<Flag>]>,
+    /// The set's own metadata.
+    pub metadata: Map<String, Value>,
+    /// Warnings and spoiled flags; never `Severity::Document`.
+    pub problems: Vec<Problem>,
+}

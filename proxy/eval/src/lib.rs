@@ -1,0 +1,32 @@
+//! The pure core of Burgee: flag sets in the flagd format, compiled and evaluated.
+//!
+//! No tokio, no network, no file system, no clock, no randomness: what is decided depends on the
+//! snapshot, the context and `now`, and on nothing else. `clippy.toml` and the dependency list
+//! enforce it.
+//!
+//! The way through: [`text::parse`] turns JSON or YAML into a value and remembers where everything
+//! stood; [`Compiler::compile`] turns the value into a [`FlagSet`] or every [`Problem`] at once;
+//! [`Snapshot`] joins sets; [`evaluate()`] decides one flag for one [`Context`]; [`explain()`] does the
+//! same walk and says why.
+
+pub mod bucketing;
+pub mod compile;
+pub mod context;
+mod document;
+pub mod evaluate;
+pub mod explain;
+pub mod flag;
+pub mod limits;
+mod operator;
+mod pointer;
+pub mod problem;
+pub mod snapshot;
+pub mod text;
+
+pub use compile::Compiler;
+pub use context::{AttributeId, Attributes, Context, Value};
+pub use evaluate::{Decision, ErrorCode, Reason, ValueType, evaluate};
+pub use explain::{Explanation, explain};
+pub use flag::{Flag, FlagSet, Variant, VariantIndex};
+pub use problem::{Problem, Severity};
+pub use snapshot::{Conflict, FlagIndex, Snapshot};

@@ -1,0 +1,37 @@
+//! Every bound of this crate, with its name and its reason.
+//!
+//! A bound is inclusive: a document at the bound is accepted, one beyond it is refused (or spoils
+//! its flag, where the bound is a rule's).
+
+/// Bytes of one text. A flag set travels as one message, and messaging systems refuse more.
+pub const MAX_TEXT_BYTES: usize = 4 * 1024 * 1024;
+
+/// How deep values nest in one text. Deeper documents are not written by people, and every walk
+/// over a value uses the stack.
+pub const MAX_NESTING: usize = 96;
+
+/// Bytes of one key of an object. A path holds as many keys as values nest, and every problem has a
+/// path.
+pub const MAX_KEY_BYTES: usize = 1024;
+
+/// What the anchors and aliases of one YAML text may add, in bytes of text and 16 for each value: a
+/// text of 300 bytes can otherwise stand for gigabytes.
+pub const MAX_ALIASED_BYTES: usize = 1024 * 1024;
+
+/// Bytes of a flag set's name, which becomes part of a subject.
+pub const MAX_SET_NAME_BYTES: usize = 128;
+
+/// Flags in one set.
+pub const MAX_FLAGS: usize = 10_000;
+
+/// Variants of one flag.
+pub const MAX_VARIANTS: usize = 1_000;
+
+/// Values (operators, arguments, literals) in one rule, after references are substituted.
+pub const MAX_RULE_NODES: usize = 10_000;
+
+/// How deep one rule nests, after references are substituted. Evaluation recurses as deep.
+pub const MAX_RULE_DEPTH: usize = 96;
+
+/// Problems that are reported for one document; the rest are counted.
+pub const MAX_PROBLEMS: usize = 1_000;

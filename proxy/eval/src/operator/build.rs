@@ -1,0 +1,290 @@
+//! From a rule as authored to a tree of expressions.
+
+mod arguments;
+mod operators;
+
+use std::collections::BTreeSet;
+
+use bumpalo::Bump;
+use serde_json::{Map, Value as Json};
+
+use super::{Expr, Fault, Op, Scope, Silent, run};
+use crate::bucketing::Bucketing;
+use crate::context::{AttributeId, Attributes, Context};
+use crate::limits::{MAX_RULE_DEPTH, MAX_RULE_NODES};
+use crate::pointer::Pointer;
+use crate::problem::{Problem, Problems, Severity};
+
+/// A compiled rule and what it reads.
+#[derive(Debug)]
+pub(crate) struct Rule {
+    pub(crate) root: Expr,
+    /// JSON Pointers from the flag, by site.
+    pub(crate) sites: Box<[Box<str>]>,
+    pub(crate) reads: Box<[AttributeId]>,
+    pub(crate) reads_tree: bool,
+    pub(crate) reads_time: bool,
+}
+
+/// What a rule is compiled with.
+pub(crate) struct Builder<'c> {
+    pub(crate) attributes: &'c mut Attributes,
+    pub(crate) evaluators: &'c Map<String, Json>,
+    pub(crate) flag_key: &'c str,
+    pub(crate) bucketing: Bucketing,
+    pub(crate) problems: &'c mut Problems,
+}
+
+impl Builder<'_> {
+    /// Compiles the rule that stands at `place` in the document. What cannot be compiled becomes a
+    /// fault in its place: flagd, too, fails only when it gets there.
+    pub(crate) fn build(self, place: Pointer, rule: &Json) -> Rule {
+        let mut site = Pointer::default();
+        site.push_key("targeting");
+        let mut walk = Walk {
+            with: self,
+            place,
+            site,
+            sites: Vec::new(),
+            here: 0,
+            references: Vec::new(),
+            nodes: 0,
+            depth: 0,
+            reads: BTreeSet::new(),
+            reads_tree: false,
+            reads_time: false,
+        };
+        let root = walk.expression(rule);
+        Rule {
+            root,
+            sites: walk.sites.into(),
+            reads: walk.reads.into_iter().collect(),
+            reads_tree: walk.reads_tree,
+            reads_time: walk.reads_time,
+        }
+    }
+}
+
+struct Walk<'c> {
+    with: Builder<'c>,
+    /// Where the walk is in the document.
+    place: Pointer,
+    /// Where it is in the rule, references substituted.
+    site: Pointer,
+    sites: Vec<Box<str>>,
+    /// The site of the operator that is being compiled.
+    here: u32,
+    /// The evaluators that it is inside of.
+    references: Vec<&'c str>,
+    nodes: usize,
+    depth: usize,
+    reads: BTreeSet<AttributeId>,
+    reads_tree: bool,
+    reads_time: bool,
+}
+
+impl Walk<'_> {
+    fn expression(&mut self, value: &Json) -> Expr {
+        self.nodes += 1;
+        if self.nodes > MAX_RULE_NODES {
+            if self.nodes == MAX_RULE_NODES + 1 {
+                let problem =
+                    self.problem(format!("the rule has more than {MAX_RULE_NODES} parts"));
+                self.report(problem.help("split the flag, or move long lists into the context"));
+            }
+            return self.expr(Op::Fault(Fault::Parse));
+        }
+        if self.depth >= MAX_RULE_DEPTH {
+            let problem = self.problem(format!(
+                "the rule nests more than {MAX_RULE_DEPTH} levels deep"
+            ));
+            self.report(problem);
+            return self.expr(Op::Fault(Fault::Parse));
+        }
+        self.depth += 1;
+        let expr = match value {
+            Json::Array(items) => {
+                let items = self.items(items);
+                self.list(items)
+            }
+            Json::Object(members) => {
+                match members.iter().next() {
+                    Some((operator, argument)) if members.len() == 1 => {
+                        self.operation(operator, argument)
+                    }
+                    first => {
+                        if first.is_some() {
+                            let problem = self.problem("an object in a rule has one operator, and this one has several keys");
+                            self.report(problem.help(
+                                "flagd takes it as a constant: nest one operator in another",
+                            ));
+                        }
+                        self.expr(Op::Literal(value.clone()))
+                    }
+                }
+            }
+            scalar => self.expr(Op::Literal(scalar.clone())),
+        };
+        self.depth -= 1;
+        expr
+    }
+
+    /// Compiles every item of an array, each at its place.
+    fn items(&mut self, items: &[Json]) -> Vec<Expr> {
+        items
+            .iter()
+            .enumerate()
+            .map(|(index, item)| {
+                self.inside(|walk| {
+                    walk.place.push_index(index);
+                    walk.site.push_index(index);
+                    walk.expression(item)
+                })
+            })
+            .collect()
+    }
+
+    fn list(&mut self, items: Vec<Expr>) -> Expr {
+        let items = match all_or_fault(items) {
+            Ok(items) => items,
+            Err(fault) => return fault,
+        };
+        if items.iter().all(|item| literal(item).is_some()) {
+            let items = items.into_iter().filter_map(|item| match item.op {
+                Op::Literal(json) => Some(json),
+                _ => None,
+            });
+            let op = Op::Literal(Json::Array(items.collect()));
+            return self.expr(op);
+        }
+        let fallible = items.iter().any(|item| item.fallible);
+        let expr = self.expr(Op::List(items.into()));
+        Expr { fallible, ..expr }
+    }
+
+    /// `{"$ref": name}`: the evaluator of that name, as if it stood here.
+    fn reference(&mut self, argument: &Json) -> Expr {
+        self.follow(argument, Self::expression)
+            .unwrap_or_else(|fault| fault)
+    }
+
+    /// Runs `build` on the evaluator that a reference names; a fault where there is none.
+    fn follow<R>(
+        &mut self,
+        argument: &Json,
+        build: impl FnOnce(&mut Self, &Json) -> R,
+    ) -> Result<R, Expr> {
+        let evaluators = self.with.evaluators;
+        let found = argument
+            .as_str()
+            .and_then(|name| evaluators.get_key_value(name));
+        let Some((name, rule)) = found else {
+            let problem = self.problem(format!("there is no evaluator {argument}"));
+            let problem = match argument.as_str() {
+                Some(name) if !evaluators.is_empty() => {
+                    problem.suggest(name, evaluators.keys().map(String::as_str))
+                }
+                _ => problem.help("define it under `$evaluators`, and name it here as a string"),
+            };
+            self.report(problem);
+            return Err(self.unevaluable(argument));
+        };
+        if self.references.contains(&name.as_str()) {
+            let problem = self.problem(format!("the evaluator {name:?} refers to itself"));
+            self.report(problem.help("break the cycle"));
+            return Err(self.expr(Op::Fault(Fault::Parse)));
+        }
+        self.references.push(name);
+        let mut place = Pointer::default();
+        place.push_key("$evaluators");
+        place.push_key(name);
+        let back = std::mem::replace(&mut self.place, place);
+        let result = build(self, rule);
+        self.place = back;
+        self.references.pop();
+        Ok(result)
+    }
+
+    /// Runs `build` with both pointers where they are, and puts them back afterwards.
+    fn inside<R>(&mut self, build: impl FnOnce(&mut Self) -> R) -> R {
+        let (place, site) = (self.place.as_str().len(), self.site.as_str().len());
+        let result = build(self);
+        self.place.truncate(place);
+        self.site.truncate(site);
+        result
+    }
+
+    /// Something at the current place that spoils the flag.
+    fn problem(&self, message: impl Into<String>) -> Problem {
+        Problem::new(Severity::Flag, self.place.as_str(), message).of(self.with.flag_key)
+    }
+
+    fn report(&mut self, problem: Problem) {
+        self.with.problems.push(problem);
+    }
+
+    /// An expression of the operator that is being compiled.
+    fn expr(&self, op: Op) -> Expr {
+        let fallible = matches!(op, Op::Fault(_));
+        let site = self.here;
+        Expr { op, site, fallible }
+    }
+}
+
+/// What a value is once a reference in its place is substituted; not around a cycle.
+pub(crate) fn substituted<'v>(evaluators: &'v Map<String, Json>, mut value: &'v Json) -> &'v Json {
+    for _ in 0..MAX_RULE_DEPTH {
+        let name = match value {
+            Json::Object(members) if members.len() == 1 => {
+                members.get("$ref").and_then(Json::as_str)
+            }
+            _ => None,
+        };
+        match name.and_then(|name| evaluators.get(name)) {
+            Some(target) => value = target,
+            None => break,
+        }
+    }
+    value
+}
+
+/// The constant that an expression is.
+fn literal(expr: &Expr) -> Option<&Json> {
+    match &expr.op {
+        Op::Literal(json) => Some(json),
+        _ => None,
+    }
+}
+
+/// The fault that evaluating all of these, in order, cannot but end in; or the arguments.
+fn all_or_fault(mut arguments: Vec<Expr>) -> Result<Vec<Expr>, Expr> {
+    let first = arguments.iter().position(|argument| argument.fallible);
+    match first {
+        Some(first) if matches!(arguments[first].op, Op::Fault(_)) => {
+            Err(arguments.swap_remove(first))
+        }
+        _ => Ok(arguments),
+    }
+}
+
+/// Evaluates an expression that reads nothing, once and for all.
+fn fold(expr: Expr) -> Expr {
+    let context = Context::new(&Attributes::default());
+    let arena = Bump::new();
+    let scope = Scope {
+        context: &context,
+        flag_key: "",
+        now: 0,
+        arena: &arena,
+    };
+    let folded = run(&expr, &scope, &mut Silent)
+        .ok()
+        .and_then(super::Operand::to_json);
+    match folded {
+        Some(json) => Expr {
+            op: Op::Literal(json),
+            ..expr
+        },
+        None => expr,
+    }
+}

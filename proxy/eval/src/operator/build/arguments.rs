@@ -1,0 +1,92 @@
+//! How many arguments each operator takes, by flagd's `targeting.json`.
+
+use serde_json::Value as Json;
+
+/// Shapes of arguments that `targeting.json` allows.
+#[derive(Clone, Copy)]
+pub(super) enum Arity {
+    /// A list of at least and at most so many.
+    List(usize, usize),
+    /// A list of one, or the argument itself.
+    Unary,
+    /// Checked where it is compiled.
+    Own,
+    /// Not in `targeting.json` at all; the word that is.
+    Instead(&'static str),
+}
+
+const ANY: usize = usize::MAX;
+
+/// The operators that are compiled.
+pub(super) const KNOWN: [(&str, Arity); 20] = [
+    ("var", Arity::Own),
+    ("if", Arity::List(1, ANY)),
+    ("?:", Arity::Instead("if")),
+    ("and", Arity::List(1, ANY)),
+    ("or", Arity::List(1, ANY)),
+    ("!", Arity::Unary),
+    ("!!", Arity::Unary),
+    ("==", Arity::List(2, 2)),
+    ("===", Arity::List(2, 2)),
+    ("!=", Arity::List(2, 2)),
+    ("!==", Arity::List(2, 2)),
+    ("<", Arity::List(2, 3)),
+    ("<=", Arity::List(2, 3)),
+    (">", Arity::List(2, 2)),
+    (">=", Arity::List(2, 2)),
+    ("in", Arity::List(2, 2)),
+    ("starts_with", Arity::List(2, 2)),
+    ("ends_with", Arity::List(2, 2)),
+    ("sem_ver", Arity::List(3, 3)),
+    ("fractional", Arity::List(1, ANY)),
+];
+
+/// Operators of JSONLogic that this version does not compile.
+pub(super) const MISSING: [&str; 19] = [
+    "missing",
+    "missing_some",
+    "+",
+    "-",
+    "*",
+    "/",
+    "%",
+    "min",
+    "max",
+    "cat",
+    "substr",
+    "merge",
+    "map",
+    "filter",
+    "reduce",
+    "all",
+    "none",
+    "some",
+    "log",
+];
+
+/// What is wrong with the number of arguments.
+pub(super) fn check(operator: &str, arity: Arity, argument: &Json) -> Option<String> {
+    let given = match argument {
+        Json::Array(items) => Some(items.len()),
+        _ => None,
+    };
+    match (arity, given) {
+        (Arity::Own, _) | (Arity::Unary, None | Some(1)) => None,
+        (Arity::Instead(word), _) => Some(format!(
+            "flagd's schema does not know `{operator}`: write `{word}`"
+        )),
+        (Arity::List(..), None) => Some(format!("the arguments of `{operator}` are a list")),
+        (Arity::Unary, Some(given)) => Some(format!("`{operator}` takes 1 argument, not {given}")),
+        (Arity::List(least, most), Some(given)) if given < least || given > most => {
+            let wanted = match (least, most) {
+                (least, ANY) => format!("at least {least}"),
+                (least, most) if least == most => least.to_string(),
+                (least, most) => format!("{least} to {most}"),
+            };
+            Some(format!(
+                "`{operator}` takes {wanted} arguments, not {given}"
+            ))
+        }
+        (Arity::List(..), Some(_)) => None,
+    }
+}

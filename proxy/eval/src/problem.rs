@@ -1,0 +1,129 @@
+//! What is wrong with a document, where, and what to do.
+
+use crate::limits::MAX_PROBLEMS;
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Worth knowing; the document is served as it is.
+    Warning,
+    /// One flag is spoiled and resolves as flagd resolves it; `check` and `push` refuse the document.
+    Flag,
+    /// The whole document is refused.
+    Document,
+}
+
+/// One finding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// How bad it is.
+    pub severity: Severity,
+    /// JSON Pointer (RFC 6901) into the document.
+    pub path: String,
+    /// The flag at fault, if it is one.
+    pub flag: Option<String>,
+    /// What is wrong.
+    pub message: String,
+    /// What to do.
+    pub help: Option<String>,
+}
+
+impl Problem {
+    pub(crate) fn new(
+        severity: Severity,
+        path: impl Into<String>,
+        message: impl Into<String>,
+    ) -> Self {
+        Self {
+            severity,
+            path: path.into(),
+            flag: None,
+            message: message.into(),
+            help: None,
+        }
+    }
+
+    pub(crate) fn of(mut self, flag: &str) -> Self {
+        self.flag = Some(flag.to_owned());
+        self
+    }
+
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Suggests the known word nearest to `word`, or names them all. Looks at no more than a hundred,
+    /// and not at long words, for a document may ask for many suggestions.
+    pub(crate) fn suggest<'a>(self, word: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
+        const CANDIDATES: usize = 100;
+        const LONG: usize = 64;
+        if word.len() > LONG {
+            return self;
+        }
+        let candidates = known
+            .into_iter()
+            .filter(|candidate| candidate.len() <= LONG);
+        let known: Vec<&str> = candidates.take(CANDIDATES).collect();
+        let nearest = known
+            .iter()
+            .map(|candidate| (strsim::jaro_winkler(word, candidate), candidate))
+            .max_by(|a, b| a.0.total_cmp(&b.0));
+        match nearest {
+            Some((likeness, candidate)) if likeness > 0.8 => {
+                self.help(format!("did you mean {candidate:?}?"))
+            }
+            Some(_) if known.len() <= 40 => self.help(format!("known are: {}", known.join(", "))),
+            _ => self,
+        }
+    }
+}
+
+/// The problems of one document, as many as are reported.
+#[derive(Debug, Default)]
+pub(crate) struct Problems {
+    found: Vec<Problem>,
+    dropped: usize,
+    refused: bool,
+}
+
+impl Problems {
+    pub(crate) fn push(&mut self, problem: Problem) {
+        self.refused |= problem.severity == Severity::Document;
+        if self.found.len() < MAX_PROBLEMS {
+            self.found.push(problem);
+        } else {
+            self.dropped += 1;
+        }
+    }
+
+    /// How many there are, for [`Problems::since`].
+    pub(crate) fn len(&self) -> usize {
+        self.found.len()
+    }
+
+    /// Those that came after there were `len`.
+    pub(crate) fn since(&mut self, len: usize) -> &mut [Problem] {
+        &mut self.found[len..]
+    }
+
+    /// Whether one of them refuses the document, reported or not.
+    pub(crate) fn refuse(&self) -> bool {
+        self.refused
+    }
+
+    /// All that are reported, and one more that says how many are not.
+    pub(crate) fn into_vec(mut self) -> Vec<Problem> {
+        if self.dropped > 0 {
+            let severity = if self.refused {
+                Severity::Document
+            } else {
+                Severity::Flag
+            };
+            let message = format!("there are {} more problems", self.dropped);
+            self.found
+                .push(Problem::new(severity, "", message).help("mend the others first"));
+        }
+        self.found
+    }
+}

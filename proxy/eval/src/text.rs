@@ -1,0 +1,167 @@
+//! JSON and YAML text to a value, and the place of every part of it.
+//!
+//! Both formats give the same value for the same document, so that nothing later needs to know how
+//! it was written. What is ambiguous is refused rather than guessed: duplicate keys, a second
+//! document, numbers that JSON cannot say.
+
+mod json;
+mod yaml;
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use crate::limits::{MAX_KEY_BYTES, MAX_NESTING, MAX_TEXT_BYTES};
+
+/// How a text is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// RFC 8259; duplicate keys are refused.
+    Json,
+    /// YAML 1.2 core schema; one document; duplicate keys are refused; anchors bounded.
+    Yaml,
+}
+
+impl Format {
+    /// `json`, `yaml` or `yml`, in whatever case.
+    pub fn from_extension(extension: &str) -> Option<Self> {
+        if extension.eq_ignore_ascii_case("json") {
+            Some(Self::Json)
+        } else if extension.eq_ignore_ascii_case("yaml") || extension.eq_ignore_ascii_case("yml") {
+            Some(Self::Yaml)
+        } else {
+            None
+        }
+    }
+}
+
+/// A place in a text; both count from 1, columns in characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Location {
+    /// From 1.
+    pub line: u32,
+    /// From 1, in characters.
+    pub column: u32,
+}
+
+impl Location {
+    /// The first character of a text.
+    pub const START: Self = Self { line: 1, column: 1 };
+}
+
+/// A parsed text.
+#[derive(Clone, Debug)]
+pub struct Parsed {
+    /// What it says.
+    pub value: Value,
+    /// Where it says it.
+    pub locations: Locations,
+}
+
+/// Where each part of a value stood, by JSON Pointer (RFC 6901).
+///
+/// A tree like the value itself, so that it takes memory in proportion to the text.
+#[derive(Clone, Debug, Default)]
+pub struct Locations {
+    root: Place,
+}
+
+impl Locations {
+    /// The place of `pointer` (the key, for a member of an object), or of its nearest ancestor.
+    pub fn find(&self, pointer: &str) -> Location {
+        let mut place = &self.root;
+        for part in pointer.split('/').skip(1) {
+            let key = part.replace("~1", "/").replace("~0", "~");
+            match place.parts.get(&key) {
+                Some(part) => place = part,
+                None => break,
+            }
+        }
+        place.location
+    }
+}
+
+/// The place of a value, and of everything inside it.
+#[derive(Clone, Debug)]
+struct Place {
+    location: Location,
+    parts: Parts,
+}
+
+#[derive(Clone, Debug)]
+enum Parts {
+    Items(Vec<Place>),
+    Members(HashMap<Box<str>, Place>),
+}
+
+impl Place {
+    fn new(location: Location) -> Self {
+        Self {
+            location,
+            parts: Parts::Items(Vec::new()),
+        }
+    }
+}
+
+impl Default for Place {
+    fn default() -> Self {
+        Self::new(Location::START)
+    }
+}
+
+impl Parts {
+    fn get(&self, key: &str) -> Option<&Place> {
+        match self {
+            Self::Items(items) => items.get(key.parse::<usize>().ok()?),
+            Self::Members(members) => members.get(key),
+        }
+    }
+}
+
+/// What makes a key unfit, if anything does.
+fn key_problem(key: &str, is_there: bool) -> Option<String> {
+    if is_there {
+        Some(format!(
+            "the key {key:?} stands here a second time: remove one of the two"
+        ))
+    } else if key.len() > MAX_KEY_BYTES {
+        Some(format!(
+            "this key has {} bytes, and at most {MAX_KEY_BYTES} are allowed",
+            key.len()
+        ))
+    } else {
+        None
+    }
+}
+
+fn too_deep() -> String {
+    format!("values nest more than {MAX_NESTING} levels deep: flatten the document")
+}
+
+/// A text that is neither JSON nor YAML.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct SyntaxError {
+    /// Where.
+    pub location: Location,
+    /// What, and what to do.
+    pub message: String,
+}
+
+/// Parses a whole text.
+pub fn parse(text: &str, format: Format) -> Result<Parsed, SyntaxError> {
+    if text.len() > MAX_TEXT_BYTES {
+        return Err(SyntaxError {
+            location: Location::START,
+            message: format!(
+                "the text has {} bytes, and at most {MAX_TEXT_BYTES} are read: split the flag set",
+                text.len()
+            ),
+        });
+    }
+    match format {
+        Format::Json => json::parse(text),
+        Format::Yaml => yaml::parse(text),
+    }
+}

@@ -1,0 +1,154 @@
+//! Strict JSON: the value by `serde_json`, the places by `jsonc-parser` with every leniency off.
+
+use std::collections::HashMap;
+
+use jsonc_parser::ast;
+use jsonc_parser::common::Ranged as _;
+use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
+
+use super::{Location, Locations, Parsed, Parts, Place, SyntaxError, key_problem, too_deep};
+use crate::limits::MAX_NESTING;
+
+const STRICT: ParseOptions = ParseOptions {
+    allow_comments: false,
+    allow_loose_object_property_names: false,
+    allow_trailing_commas: false,
+    allow_missing_commas: false,
+    allow_single_quoted_strings: false,
+    allow_hexadecimal_numbers: false,
+    allow_unary_plus_numbers: false,
+    allow_bare_decimal_point_numbers: false,
+    allow_non_finite_numbers: false,
+    allow_extended_string_escapes: false,
+};
+
+pub(super) fn parse(text: &str) -> Result<Parsed, SyntaxError> {
+    let value = serde_json::from_str(text).map_err(|error| syntax_error(text, &error))?;
+    let tree =
+        parse_to_ast(text, &CollectOptions::default(), &STRICT).map_err(|error| SyntaxError {
+            location: Location {
+                line: count(error.line_display()),
+                column: count(error.column_display()),
+            },
+            message: error.kind().to_string(),
+        })?;
+    let mut cursor = Cursor::new(text);
+    let root = match &tree.value {
+        Some(root) => {
+            let location = cursor.locate(root.start());
+            cursor.visit(root, location, 1)?
+        }
+        None => Place::default(),
+    };
+    Ok(Parsed {
+        value,
+        locations: Locations { root },
+    })
+}
+
+/// `serde_json`'s columns count bytes, ours count characters; its message repeats the place.
+fn syntax_error(text: &str, error: &serde_json::Error) -> SyntaxError {
+    let line = error.line().max(1);
+    let source = text.split('\n').nth(line - 1).unwrap_or_default();
+    let bytes = error.column().saturating_sub(1);
+    let characters = source
+        .char_indices()
+        .take_while(|(at, _)| *at < bytes)
+        .count();
+    let shown = error.to_string();
+    let message = match shown.rfind(" at line ") {
+        Some(end) => &shown[..end],
+        None => &shown,
+    };
+    let message = if message.starts_with("recursion limit") {
+        too_deep()
+    } else {
+        format!("this is not JSON: {message}")
+    };
+    SyntaxError {
+        location: Location {
+            line: count(line),
+            column: count(characters + 1),
+        },
+        message,
+    }
+}
+
+/// Turns byte offsets into places. The offsets come in order, so that all of them together cost one
+/// pass over the text.
+struct Cursor<'t> {
+    text: &'t str,
+    offset: usize,
+    place: Location,
+}
+
+impl<'t> Cursor<'t> {
+    fn new(text: &'t str) -> Self {
+        Self {
+            text,
+            offset: 0,
+            place: Location::START,
+        }
+    }
+
+    /// The places of everything inside `value`, which stands at `location`, in the order of the text.
+    fn visit(
+        &mut self,
+        value: &ast::Value<'_>,
+        location: Location,
+        depth: usize,
+    ) -> Result<Place, SyntaxError> {
+        let parts = match value {
+            ast::Value::Object(_) | ast::Value::Array(_) if depth > MAX_NESTING => {
+                return Err(SyntaxError {
+                    location: self.locate(value.start()),
+                    message: too_deep(),
+                });
+            }
+            ast::Value::Object(object) => {
+                let mut members = HashMap::with_capacity(object.properties.len());
+                for member in &object.properties {
+                    let key = member.name.as_str();
+                    let location = self.locate(member.start());
+                    if let Some(message) = key_problem(key, members.contains_key(key)) {
+                        return Err(SyntaxError { location, message });
+                    }
+                    members.insert(
+                        Box::from(key),
+                        self.visit(&member.value, location, depth + 1)?,
+                    );
+                }
+                Parts::Members(members)
+            }
+            ast::Value::Array(array) => {
+                let mut items = Vec::with_capacity(array.elements.len());
+                for item in &array.elements {
+                    let location = self.locate(item.start());
+                    items.push(self.visit(item, location, depth + 1)?);
+                }
+                Parts::Items(items)
+            }
+            _ => Parts::Items(Vec::new()),
+        };
+        Ok(Place { location, parts })
+    }
+
+    fn locate(&mut self, offset: usize) -> Location {
+        let between = self.text.get(self.offset..offset).unwrap_or_default();
+        for c in between.chars() {
+            if c == '\n' {
+                self.place.line += 1;
+                self.place.column = 1;
+            } else {
+                self.place.column += 1;
+            }
+        }
+        self.offset = self.offset.max(offset);
+        self.place
+    }
+}
+
+/// A line or column of a text, which is far shorter than 4 GiB.
+fn count(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,81 @@
+//! Deciding allocates nothing. One test in a binary of its own, for the counter counts every thread.
+
+use std::alloc::System;
+use std::sync::Arc;
+
+use burgee_eval::{Compiler, Context, Snapshot, Value, evaluate};
+use serde_json::json;
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+#[test]
+fn deciding_allocates_nothing() {
+    let rules = json!({
+        "equal": { "if": [{ "==": [{ "var": "age" }, "42"] }, "on", "off"] },
+        "strict": { "if": [{ "!==": [{ "var": ["plan", "none"] }, "gold"] }, "on", "off"] },
+        "logic": { "if": [{ "and": [{ "or": [{ "!": [{ "var": "x" }] }, false] }, { "!!": [1] }] }, "on", "off"] },
+        "between": { "if": [{ "<": [18, { "var": "age" }, 65] }, "on", "off"] },
+        "text-order": { "if": [{ ">=": [{ "var": "plan" }, "b"] }, "on", "off"] },
+        "in-text": { "if": [{ "in": ["@example.com", { "var": "email" }] }, "on", "off"] },
+        "number-in-text": { "if": [{ "in": [{ "var": "ratio" }, "0.25"] }, "on", "off"] },
+        "in-short": { "if": [{ "in": [{ "var": "plan" }, ["gold", "silver"]] }, "on", "off"] },
+        "in-long": { "if": [{ "in": [{ "var": "plan" }, ["longer than eight", "gold"]] }, "on", "off"] },
+        "in-many": { "in": [{ "var": "plan" }, ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m"]] },
+        "in-computed": { "in": ["gold", [{ "var": "email" }, { "var": "plan" }]] },
+        "short-form": { "fractional": [["on", 10], ["off", 90]] },
+        "by-value": { "fractional": [{ "var": "email" }, ["on", 10], ["off", 90]] },
+        "by-number": { "fractional": [{ "var": "ratio" }, ["on"], ["off"]] },
+        "computed": { "fractional": [["on", { "var": "age" }], [{ "var": "variant" }, 50]] },
+        "versions": { "if": [{ "sem_ver": [{ "var": "version" }, ">=", "1.2"] }, "on", "off"] },
+        "prefix": { "if": [{ "starts_with": [{ "var": "email" }, "a"] }, "on", "off"] },
+        "suffix": { "if": [{ "ends_with": [{ "var": "email" }, ".com"] }, "on", "off"] },
+        "time": { "if": [{ ">": [{ "var": "$flagd.timestamp" }, 1000] }, "on", "off"] },
+        "key": { "if": [{ "==": [{ "var": "$flagd.flagKey" }, "key"] }, "on", "off"] },
+    });
+    let rules = rules.as_object().expect("it is one");
+    let flags: serde_json::Map<String, serde_json::Value> = rules
+        .iter()
+        .map(|(key, rule)| {
+            let variants = json!({ "on": 1, "off": 2, "true": 3, "false": 4 });
+            let flag = json!({ "state": "ENABLED", "variants": variants, "defaultVariant": "off", "targeting": rule });
+            (key.clone(), flag)
+        })
+        .collect();
+    let mut compiler = Compiler::new();
+    let set = compiler
+        .compile("allocations", &json!({ "flags": flags }))
+        .expect("valid");
+    assert_eq!(set.problems, []);
+    let snapshot = Snapshot::new(&compiler, [Arc::new(set)]);
+
+    let mut context = Context::new(snapshot.attributes());
+    context.set_targeting_key("user-1");
+    for (name, value) in [
+        ("age", Value::Number(42.0)),
+        ("plan", Value::Str("gold")),
+        ("email", Value::Str("anna@example.com")),
+        ("ratio", Value::Number(0.25)),
+        ("version", Value::Str("v1.10.0-rc.1")),
+        ("variant", Value::Str("off")),
+    ] {
+        context.set(
+            snapshot.attributes().find(name).expect("a rule reads it"),
+            value,
+        );
+    }
+
+    for (index, flag) in snapshot.flags() {
+        let region = Region::new(ALLOCATOR);
+        let decision = evaluate(&snapshot, index, &context, 2000);
+        let change = region.change();
+        assert_eq!(decision.error, None, "{}", flag.key);
+        assert_eq!(
+            change.allocations + change.reallocations,
+            0,
+            "{} allocates",
+            flag.key
+        );
+    }
+}

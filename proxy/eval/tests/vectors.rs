@@ -1,0 +1,133 @@
+//! Every vector, in every way in which a flag can be decided. `vectors/README.md` says where they come
+//! from.
+
+use std::sync::Arc;
+
+use burgee_eval::{
+    AttributeId, Compiler, Context, Decision, Snapshot, Value, ValueType, evaluate, explain,
+};
+use serde::Deserialize;
+use serde_json::{Map, Value as Json};
+
+#[derive(Deserialize)]
+struct Case {
+    name: String,
+    document: Json,
+    flag: String,
+    context: Json,
+    now: u64,
+    r#type: Option<String>,
+    expect: Json,
+}
+
+#[test]
+fn v3() {
+    check(include_str!("vectors/v3.json"));
+}
+
+#[test]
+fn v3_random() {
+    check(include_str!("vectors/v3-random.json"));
+}
+
+#[test]
+fn v2() {
+    check(include_str!("vectors/v2.json"));
+}
+
+fn check(cases: &str) {
+    let cases: Vec<Case> = serde_json::from_str(cases).expect("the vectors are cases");
+    assert!(cases.len() > 50, "only {} cases", cases.len());
+    for case in &cases {
+        check_case(case);
+    }
+}
+
+fn check_case(case: &Case) {
+    let mut compiler = Compiler::new();
+    let set = compiler
+        .compile("vectors", &case.document)
+        .unwrap_or_else(|problems| panic!("{}: {problems:?}", case.name));
+    let snapshot = Snapshot::new(&compiler, [Arc::new(set)]);
+    let flag = snapshot
+        .find(&case.flag)
+        .expect("the flag is in its document");
+    let tree = Context::from_json(snapshot.attributes(), &case.context);
+
+    let decision = evaluate(&snapshot, flag, &tree, case.now);
+    assert_eq!(answer(decision, case), case.expect, "{}", case.name);
+
+    let explanation = explain(&snapshot, flag, &tree, case.now);
+    assert_eq!(
+        answer(explanation.decision, case),
+        case.expect,
+        "{} explained",
+        case.name
+    );
+
+    // The edge has no tree: it sets the attributes that the rules read, one by one.
+    if !snapshot.flag(flag).reads_tree {
+        let mut slots = Context::new(snapshot.attributes());
+        for id in &snapshot.flag(flag).reads {
+            slots.set(*id, tree.get(*id));
+        }
+        assert_eq!(
+            answer(evaluate(&snapshot, flag, &slots, case.now), case),
+            case.expect,
+            "{} by slots",
+            case.name
+        );
+    }
+    if !snapshot.flag(flag).reads_time {
+        let later = evaluate(&snapshot, flag, &tree, case.now + 86_400);
+        assert_eq!(answer(later, case), case.expect, "{} later", case.name);
+    }
+    if !snapshot
+        .flag(flag)
+        .reads
+        .contains(&AttributeId::TARGETING_KEY)
+    {
+        let mut other = Context::from_json(snapshot.attributes(), &case.context);
+        other.set(AttributeId::TARGETING_KEY, Value::Str("somebody else"));
+        assert_eq!(
+            answer(evaluate(&snapshot, flag, &other, case.now), case),
+            case.expect,
+            "{} for another",
+            case.name
+        );
+    }
+}
+
+/// A decision in the form of the vectors.
+fn answer(decision: Decision<'_>, case: &Case) -> Json {
+    let decision = match case.r#type.as_deref() {
+        None => decision,
+        Some("boolean") => decision.typed(ValueType::Boolean),
+        Some("string") => decision.typed(ValueType::String),
+        Some("integer") => decision.typed(ValueType::Integer),
+        Some("float") => decision.typed(ValueType::Float),
+        Some("object") => decision.typed(ValueType::Object),
+        Some(other) => panic!("{}: there is no type {other}", case.name),
+    };
+    let mut answer = Map::new();
+    let json = |value| serde_json::to_value(value).expect("reasons and codes are strings");
+    answer.insert("reason".to_owned(), json(decision.reason));
+    if let Some(variant) = decision.variant_name() {
+        answer.insert("variant".to_owned(), variant.into());
+    }
+    if let Some(value) = decision.value() {
+        answer.insert("value".to_owned(), value.clone());
+    }
+    if let Some(error) = decision.error {
+        answer.insert(
+            "errorCode".to_owned(),
+            serde_json::to_value(error).expect("codes are strings"),
+        );
+        assert!(
+            decision
+                .error_message()
+                .is_some_and(|message| !message.is_empty())
+        );
+    }
+    Json::Object(answer)
+}
