@@ -1,0 +1,380 @@
+//! Raw text to a checked [`Config`]: every problem of the file at once, each with its place.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use burgee_eval::text::{self, Format};
+use serde_json::Value;
+
+use super::table::{Report, Table, string, token};
+use super::{
+    AccessLog, Admin, Config, Context, FileSource, Limits, Listener, NatsSource, Shutdown, Source,
+    Startup, attributes, routing,
+};
+use crate::finding::{Finding, Level};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+const KEYS: &[&str] = &[
+    "environment",
+    "region",
+    "cluster",
+    "threads",
+    "listeners",
+    "admin",
+    "source",
+    "state_dir",
+    "startup",
+    "shutdown",
+    "trusted_proxies",
+    "reserved",
+    "context",
+    "upstreams",
+    "routes",
+    "limits",
+    "access_log",
+];
+
+impl Config {
+    /// Reads and checks a configuration file (YAML, or JSON by its extension).
+    ///
+    /// Relative paths inside begin at the file's own folder.
+    pub fn load(path: &Path) -> Result<Self, Vec<Finding>> {
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            vec![Finding::whole_file(
+                path,
+                format!("cannot be read: {error}"),
+                "name an existing file with --config",
+            )]
+        })?;
+        Self::parse(path, &text)
+    }
+
+    /// Checks the text of a configuration file; `path` is what findings name and where relative
+    /// paths begin.
+    pub fn parse(path: &Path, text: &str) -> Result<Self, Vec<Finding>> {
+        let format = path
+            .extension()
+            .and_then(|extension| Format::from_extension(&extension.to_string_lossy()))
+            .unwrap_or(Format::Yaml);
+        let parsed = text::parse(text, format)
+            .map_err(|error| vec![Finding::at(path, error.location, error.message)])?;
+
+        let report = Report::new(path.parent().unwrap_or(Path::new("")));
+        let config = read(&report, &parsed.value);
+        let problems = report.into_problems();
+        match config {
+            Some(config) if problems.is_empty() => Ok(config),
+            _ => {
+                let mut findings: Vec<_> = problems
+                    .into_iter()
+                    .map(|problem| {
+                        let place = parsed.locations.find(&problem.path);
+                        Finding {
+                            file: path.to_owned(),
+                            line: place.line,
+                            column: place.column,
+                            level: Level::Error,
+                            message: problem.message,
+                            help: problem.help,
+                        }
+                    })
+                    .collect();
+                findings.sort();
+                findings.dedup();
+                Err(findings)
+            }
+        }
+    }
+}
+
+/// `None` only where a problem was reported.
+fn read(report: &Report<'_>, value: &Value) -> Option<Config> {
+    let root = Table::open(report, value, String::new(), KEYS)?;
+
+    // Each part is read before any is unwrapped, so that the file's problems come all at once.
+    let environment = root.get("environment", |value| string(value).and_then(token));
+    let region = root.require("region", |value| string(value).and_then(token));
+    let cluster = root.require("cluster", |value| string(value).and_then(token));
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let threads = root.number("threads", cores as u64, 1..=1024);
+    let listeners = listeners(&root);
+    let admin = admin(&root);
+    let source = source(&root, region.as_deref());
+    let state_dir = root.path_at("state_dir");
+    let startup = startup(&root);
+    let shutdown = shutdown(&root);
+    let trusted_proxies = root.strings("trusted_proxies", |text| {
+        text.parse()
+            .or_else(|_| text.parse::<std::net::IpAddr>().map(Into::into))
+            .map_err(|_| "must be a network such as 10.0.0.0/8, or an address".to_owned())
+    });
+    let reserved = reserved(&root);
+    let context = match root.table("context", attributes::KEYS) {
+        Some(table) => attributes::read(&table, &reserved),
+        None => Context {
+            targeting_key: Vec::new(),
+            attributes: BTreeMap::new(),
+            geo: None,
+            device: true,
+        },
+    };
+    let upstreams = routing::upstreams(&root);
+    let routes = routing::routes(&root, &upstreams);
+    let limits = limits(&root);
+    let access_log = access_log(&root);
+
+    Some(Config {
+        environment: environment.unwrap_or_else(|| "default".to_owned()),
+        region: region?,
+        cluster: cluster?,
+        threads: usize::try_from(threads).ok()?,
+        listeners,
+        admin: admin?,
+        source: source?,
+        state_dir,
+        startup,
+        shutdown,
+        trusted_proxies,
+        reserved,
+        context,
+        upstreams,
+        routes,
+        limits,
+        access_log,
+    })
+}
+
+fn address(value: &Value) -> Result<std::net::SocketAddr, String> {
+    string(value)?
+        .parse()
+        .map_err(|_| "must be an address and a port, such as 0.0.0.0:8080 or [::]:8080".to_owned())
+}
+
+fn listeners(root: &Table<'_>) -> Vec<Listener> {
+    let tables = root.tables("listeners", &["address"]).unwrap_or_default();
+    if root.empty("listeners") {
+        root.problem(
+            "listeners",
+            "no listener",
+            "add one: `listeners: [{ address: 0.0.0.0:8080 }]`",
+        );
+    }
+    let mut listeners: Vec<Listener> = Vec::new();
+    for table in &tables {
+        let Some(address) = table.require("address", address) else {
+            continue;
+        };
+        if address.port() != 0 && listeners.iter().any(|other| other.address == address) {
+            table.problem(
+                "address",
+                format!("{address} is listened on twice"),
+                "remove one",
+            );
+        }
+        listeners.push(Listener { address });
+    }
+    listeners
+}
+
+fn admin(root: &Table<'_>) -> Option<Admin> {
+    let Some(table) = root.table("admin", &["address"]) else {
+        if !root.has("admin") {
+            root.problem(
+                "admin",
+                "`admin` is missing",
+                "add `admin: { address: 127.0.0.1:9901 }`",
+            );
+        }
+        return None;
+    };
+    Some(Admin {
+        address: table.require("address", address)?,
+    })
+}
+
+fn source(root: &Table<'_>, region: Option<&str>) -> Option<Source> {
+    let Some(table) = root.table("source", &["files", "nats"]) else {
+        if !root.has("source") {
+            root.problem(
+                "source",
+                "`source` is missing",
+                "add `source: { files: { flags: flags/ } }` or `source: { nats: { servers: […] } }`",
+            );
+        }
+        return None;
+    };
+    let files = table.table("files", &["flags", "overrides"]);
+    let nats = table.table(
+        "nats",
+        &[
+            "servers",
+            "credentials",
+            "domain",
+            "override_regions",
+            "local_overrides",
+            "connect_timeout",
+        ],
+    );
+    match (files, nats) {
+        (Some(files), None) => {
+            let overrides = files.path_at("overrides");
+            files.require("flags", string)?;
+            Some(Source::Files(FileSource {
+                flags: files.path_at("flags")?,
+                overrides,
+            }))
+        }
+        (None, Some(nats)) => Some(Source::Nats(Box::new(nats_source(&nats, region)))),
+        (None, None) => {
+            if !table.has("files") && !table.has("nats") {
+                table.problem("", "no source", "give either `files` or `nats`");
+            }
+            None
+        }
+        (Some(_), Some(_)) => {
+            table.problem(
+                "nats",
+                "two sources",
+                "give either `files` or `nats`, not both",
+            );
+            None
+        }
+    }
+}
+
+fn nats_source(table: &Table<'_>, region: Option<&str>) -> NatsSource {
+    let servers = table.strings("servers", |text| {
+        let fine = text
+            .parse::<async_nats::ServerAddr>()
+            .map_err(|error| format!("must be a NATS address such as nats://nats:4222: {error}"));
+        fine.map(|_| text.to_owned())
+    });
+    if table.empty("servers") {
+        table.problem(
+            "servers",
+            "no NATS server",
+            "add `servers: [nats://127.0.0.1:4222]`",
+        );
+    }
+    let mut override_regions = table.strings("override_regions", token);
+    // The proxy's own region always counts: its operators must reach it.
+    if let Some(region) = region
+        && !override_regions.iter().any(|other| other == region)
+    {
+        override_regions.push(region.to_owned());
+    }
+    override_regions.sort();
+    override_regions.dedup();
+    NatsSource {
+        servers,
+        credentials: table.path_at("credentials"),
+        domain: table.get("domain", |value| string(value).map(str::to_owned)),
+        override_regions,
+        local_overrides: table.path_at("local_overrides"),
+        connect_timeout: table.duration("connect_timeout", 5 * SECOND, Duration::from_millis(10)),
+    }
+}
+
+fn startup(root: &Table<'_>) -> Startup {
+    let defaults_after = root
+        .table("startup", &["defaults_after"])
+        .and_then(|table| table.get("defaults_after", super::table::duration));
+    Startup { defaults_after }
+}
+
+fn shutdown(root: &Table<'_>) -> Shutdown {
+    let defaults = Shutdown {
+        drain: 5 * SECOND,
+        timeout: 30 * SECOND,
+    };
+    match root.table("shutdown", &["drain", "timeout"]) {
+        None => defaults,
+        Some(table) => Shutdown {
+            drain: table.duration("drain", defaults.drain, Duration::ZERO),
+            timeout: table.duration("timeout", defaults.timeout, Duration::ZERO),
+        },
+    }
+}
+
+fn reserved(root: &Table<'_>) -> Vec<String> {
+    if !root.has("reserved") {
+        return super::default_reserved();
+    }
+    let names = root.strings("reserved", |text| {
+        let name = text.to_ascii_lowercase().replace(['_', '.'], "-");
+        http::HeaderName::from_bytes(name.as_bytes())
+            .map_err(|_| "is not a header name or prefix".to_owned())?;
+        Ok(name)
+    });
+    let own = ["x-flags-revision", "x-flags-fallback", "flags"];
+    let open: Vec<_> = own
+        .into_iter()
+        .filter(|name| !super::is_reserved(name, &names))
+        .collect();
+    if !open.is_empty() {
+        root.problem(
+            "reserved",
+            format!("a client could forge {}", open.join(", ")),
+            "keep `x-flags-` and `flags` in the list",
+        );
+    }
+    names
+}
+
+fn limits(root: &Table<'_>) -> Limits {
+    let defaults = Limits {
+        keepalive: 60 * SECOND,
+        read_timeout: 60 * SECOND,
+        write_timeout: 60 * SECOND,
+        attribute_bytes: 1024,
+        retries: 3,
+    };
+    let known = [
+        "keepalive",
+        "read_timeout",
+        "write_timeout",
+        "attribute_bytes",
+        "retries",
+    ];
+    let Some(table) = root.table("limits", &known) else {
+        return defaults;
+    };
+    let bytes = table.number(
+        "attribute_bytes",
+        defaults.attribute_bytes as u64,
+        1..=65_536,
+    );
+    let retries = table.number("retries", defaults.retries as u64, 0..=15);
+    Limits {
+        // pingora counts keep-alive in whole seconds.
+        keepalive: table.duration("keepalive", defaults.keepalive, SECOND),
+        read_timeout: table.duration("read_timeout", defaults.read_timeout, SECOND),
+        write_timeout: table.duration("write_timeout", defaults.write_timeout, SECOND),
+        attribute_bytes: usize::try_from(bytes).unwrap_or(defaults.attribute_bytes),
+        retries: usize::try_from(retries).unwrap_or(defaults.retries),
+    }
+}
+
+fn access_log(root: &Table<'_>) -> AccessLog {
+    let read = root.get("access_log", |value| match value {
+        Value::String(word) if word == "stdout" => Ok(Some(AccessLog::Stdout)),
+        Value::String(word) if word == "off" => Ok(Some(AccessLog::Off)),
+        // A YAML 1.1 habit: `off` without quotes reads as false in other parsers.
+        Value::Bool(false) => Ok(Some(AccessLog::Off)),
+        Value::Object(_) => Ok(None),
+        _ => Err("must be `stdout`, `off` or `{ file: PATH }`".to_owned()),
+    });
+    match read {
+        None => AccessLog::Stdout,
+        Some(Some(log)) => log,
+        Some(None) => root
+            .table("access_log", &["file"])
+            .and_then(|table| {
+                table.require("file", string)?;
+                table.path_at("file")
+            })
+            .map_or(AccessLog::Stdout, AccessLog::File),
+    }
+}
