@@ -1,0 +1,220 @@
+//! Every override that is known, by subject, whether it counts or not.
+//!
+//! A log and the local directory can hold a record of the same subject: the later signed time counts,
+//! so that an override can be set, replaced or cleared locally while the broker is away.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::disk::Kept;
+use super::metrics::IngestMetrics;
+use crate::envelope::{Change, Digest, Document, Verified};
+use crate::overrides::{Known, MAX_DURATION, local_end_ms};
+use crate::registry::Log;
+use crate::source::OverrideUpdate;
+use crate::store::Origin;
+
+/// Subjects of overrides that a proxy remembers, those that are over included. More are ignored and counted.
+const MAX_SUBJECTS: usize = 100_000;
+
+/// See the module's documentation.
+#[derive(Debug, Default)]
+pub(super) struct Ledger {
+    /// By log and subject.
+    logged: BTreeMap<(String, String), Held>,
+    /// By file.
+    local: BTreeMap<String, ((String, String), Held)>,
+}
+
+#[derive(Debug)]
+struct Held {
+    revision: u64,
+    digest: Digest,
+    when_ms: i64,
+    /// `None`: cleared.
+    known: Option<Known>,
+}
+
+/// What became of an update.
+#[derive(Debug, Default)]
+pub(super) struct Taken {
+    pub(super) changed: bool,
+    pub(super) keep: Option<Kept>,
+}
+
+impl Ledger {
+    /// Takes an update. `now_ms` is when this proxy saw it.
+    pub(super) fn take(
+        &mut self,
+        update: OverrideUpdate,
+        now_ms: u64,
+        metrics: &IngestMetrics,
+    ) -> Taken {
+        match update {
+            OverrideUpdate::File { file, record: None } => Taken {
+                changed: self.local.remove(&file).is_some(),
+                keep: None,
+            },
+            OverrideUpdate::File {
+                file,
+                record: Some(record),
+            } => {
+                if self.local.len() >= MAX_SUBJECTS && !self.local.contains_key(&file) {
+                    metrics
+                        .override_rejected
+                        .with_label_values(&["too_many"])
+                        .inc();
+                    return Taken::default();
+                }
+                let ends_ms = end(&record, now_ms, None);
+                self.local
+                    .insert(file, (key(&record), hold(&record, Origin::File, ends_ms)));
+                Taken {
+                    changed: true,
+                    keep: None,
+                }
+            }
+            OverrideUpdate::Log { record, ahead_ms } => self.log(record, ahead_ms, now_ms, metrics),
+        }
+    }
+
+    fn log(
+        &mut self,
+        record: Verified,
+        ahead_ms: Option<i64>,
+        now_ms: u64,
+        metrics: &IngestMetrics,
+    ) -> Taken {
+        if is_past(record.record().when.as_millisecond(), now_ms) {
+            return Taken::default();
+        }
+        let key = key(&record);
+        let revision = record.record().revision;
+        if let Some(held) = self.logged.get_mut(&key) {
+            if held.revision == revision && held.digest == record.digest() {
+                // Its end was settled when it was first seen.
+                let known = held
+                    .known
+                    .as_mut()
+                    .filter(|known| known.origin == Origin::Disk);
+                return Taken {
+                    changed: known.map(|known| known.origin = Origin::Log).is_some(),
+                    keep: None,
+                };
+            }
+            if held.revision >= revision {
+                let reason = if held.revision == revision {
+                    "fork"
+                } else {
+                    "older"
+                };
+                metrics.override_rejected.with_label_values(&[reason]).inc();
+                tracing::warn!(
+                    subject = key.1,
+                    revision,
+                    seen = held.revision,
+                    reason,
+                    "an override's record is not newer than the one that was seen; kept that one"
+                );
+                return Taken::default();
+            }
+        } else if self.logged.len() >= MAX_SUBJECTS {
+            metrics
+                .override_rejected
+                .with_label_values(&["too_many"])
+                .inc();
+            return Taken::default();
+        }
+        let ends_ms = end(&record, now_ms, ahead_ms);
+        self.logged.insert(key, hold(&record, Origin::Log, ends_ms));
+        let log = Log::from_name(&record.record().log);
+        Taken {
+            changed: true,
+            keep: log.map(|log| Kept::record(log, record, Some(ends_ms))),
+        }
+    }
+
+    /// A record was on disk, with the end that was settled when it was first seen.
+    pub(super) fn restore(&mut self, record: &Verified, ends_ms: Option<u64>, now_ms: u64) {
+        // The signed duration bounds what a disk says, too.
+        let ends_ms = ends_ms
+            .unwrap_or(u64::MAX)
+            .min(end_by_duration(record, now_ms));
+        self.logged
+            .insert(key(record), hold(record, Origin::Disk, ends_ms));
+    }
+
+    /// Drops what no replay could revive any more: an override that was signed longer ago than the
+    /// longest duration is over, and so is every earlier one of its subject.
+    pub(super) fn forget(&mut self, now_ms: u64) {
+        self.logged.retain(|_, held| !is_past(held.when_ms, now_ms));
+    }
+
+    /// Of every subject, the record that counts, unless it was cleared.
+    pub(super) fn current(&self) -> impl Iterator<Item = &Known> {
+        let mut newest: BTreeMap<&(String, String), &Held> = self.logged.iter().collect();
+        for (key, held) in self.local.values() {
+            let logged = newest.entry(key).or_insert(held);
+            if (held.when_ms, held.digest) > (logged.when_ms, logged.digest) {
+                *logged = held;
+            }
+        }
+        newest.into_values().filter_map(|held| held.known.as_ref())
+    }
+}
+
+/// Whether a record that was signed at `when_ms` can be forgotten. A day is added for clocks that disagree.
+pub(super) fn is_past(when_ms: i64, now_ms: u64) -> bool {
+    let kept_ms = (MAX_DURATION + Duration::from_hours(24)).as_millis();
+    i128::from(now_ms) - i128::from(when_ms) > i128::try_from(kept_ms).unwrap_or(i128::MAX)
+}
+
+fn key(record: &Verified) -> (String, String) {
+    (record.record().log.clone(), record.record().subject.clone())
+}
+
+fn hold(verified: &Verified, origin: Origin, ends_ms: u64) -> Held {
+    let record = verified.record();
+    let known = match &record.change {
+        Change::Put(Document::Override(document)) => Some(Known {
+            document: document.clone(),
+            log: record.log.clone(),
+            origin,
+            revision: record.revision,
+            when: record.when,
+            digest: verified.digest(),
+            who: record.who.clone(),
+            why: record.why.clone(),
+            ends_ms,
+        }),
+        Change::Put(Document::FlagSet(_)) | Change::Delete => None,
+    };
+    Held {
+        revision: record.revision,
+        digest: verified.digest(),
+        when_ms: record.when.as_millisecond(),
+        known,
+    }
+}
+
+fn end(verified: &Verified, now_ms: u64, ahead_ms: Option<i64>) -> u64 {
+    match &verified.record().change {
+        Change::Put(Document::Override(document)) => {
+            local_end_ms(verified.record().when, document.ends, now_ms, ahead_ms)
+        }
+        _ => now_ms,
+    }
+}
+
+fn end_by_duration(verified: &Verified, now_ms: u64) -> u64 {
+    match &verified.record().change {
+        Change::Put(Document::Override(document)) => {
+            let signed = document
+                .ends
+                .duration_since(verified.record().when)
+                .as_millis();
+            now_ms.saturating_add(u64::try_from(signed).unwrap_or(0))
+        }
+        _ => now_ms,
+    }
+}

@@ -1,0 +1,106 @@
+//! What ingest counts. What follows from the present state alone is read from it at the scrape, not here.
+
+use burgee_eval::Conflict;
+use prometheus::core::Collector;
+use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+
+use crate::overrides::{Census, Ignored, OverrideState};
+
+/// See the `help` of each. Every label has a fixed, small set of values.
+#[derive(Clone, Debug)]
+pub struct IngestMetrics {
+    pub(super) updates: IntCounterVec,
+    pub(super) flagset_rejected: IntCounterVec,
+    pub(super) override_rejected: IntCounterVec,
+    pub(super) connected: IntGauge,
+    pub(super) disk_errors: IntCounter,
+    pub(super) disk_corrupt: IntCounterVec,
+    overrides_in_force: IntGauge,
+    overrides_ignored: IntGaugeVec,
+    conflicts: IntGauge,
+}
+
+impl IngestMetrics {
+    /// Registers all of them.
+    pub fn register(registry: &Registry) -> prometheus::Result<Self> {
+        fn add<C: Collector + Clone + 'static>(
+            registry: &Registry,
+            metric: prometheus::Result<C>,
+        ) -> prometheus::Result<C> {
+            let metric = metric?;
+            registry.register(Box::new(metric.clone()))?;
+            Ok(metric)
+        }
+        let counter = |name: &str, help: &str| add(registry, IntCounter::new(name, help));
+        let counters = |name: &str, label: &str, help: &str| {
+            add(
+                registry,
+                IntCounterVec::new(Opts::new(name, help), &[label]),
+            )
+        };
+        let gauge = |name: &str, help: &str| add(registry, IntGauge::new(name, help));
+        let gauges = |name: &str, label: &str, help: &str| {
+            add(registry, IntGaugeVec::new(Opts::new(name, help), &[label]))
+        };
+        Ok(Self {
+            updates: counters(
+                "burgee_updates_total",
+                "kind",
+                "Changes that the source delivered.",
+            )?,
+            flagset_rejected: counters(
+                "burgee_flagset_rejected_total",
+                "reason",
+                "Versions of flag sets that are not served.",
+            )?,
+            override_rejected: counters(
+                "burgee_override_rejected_total",
+                "reason",
+                "Records of overrides that do not count.",
+            )?,
+            connected: gauge("burgee_source_connected", "1 while the source is reached.")?,
+            disk_errors: counter(
+                "burgee_disk_errors_total",
+                "Failures to read or write the last good state.",
+            )?,
+            disk_corrupt: counters(
+                "burgee_disk_corrupt_total",
+                "kind",
+                "Files of the last good state that could not be read back.",
+            )?,
+            overrides_in_force: gauge(
+                "burgee_overrides_in_force",
+                "Overrides in force in this proxy.",
+            )?,
+            overrides_ignored: gauges(
+                "burgee_overrides_ignored",
+                "reason",
+                "Overrides that are in scope here and have no effect.",
+            )?,
+            conflicts: gauge("burgee_flag_conflicts", "Flags that two flag sets define.")?,
+        })
+    }
+
+    /// Shows a state that was published.
+    pub(super) fn published(&self, census: &Census, conflicts: &[Conflict]) {
+        self.overrides_in_force.set(signed(census.in_force.len()));
+        self.conflicts.set(signed(conflicts.len()));
+        for reason in [
+            Ignored::UnknownFlag,
+            Ignored::UnknownVariant,
+            Ignored::TooMany,
+        ] {
+            let ignored = census
+                .list
+                .iter()
+                .filter(|status| status.state == OverrideState::Ignored(reason));
+            self.overrides_ignored
+                .with_label_values(&[reason.reason()])
+                .set(signed(ignored.count()));
+        }
+    }
+}
+
+fn signed(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
