@@ -1,0 +1,235 @@
+//! The operator's own listener: liveness, readiness, metrics, the snapshot, and why a decision is
+//! what it is. Reads, never writes; never to be exposed to clients.
+
+mod explain;
+mod scrape;
+mod snapshot;
+
+use std::convert::Infallible;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use pingora::server::ShutdownWatch;
+use pingora::services::background::BackgroundService;
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+
+use crate::config::Config;
+use crate::edge::BoundListener;
+use crate::registry::Kind;
+use crate::store::Store;
+use crate::telemetry::Metrics;
+use crate::upstream::Pools;
+
+/// A question to `/explain`, at most.
+const MAX_BODY_BYTES: usize = 1 << 20;
+/// Connections at a time; more wait.
+const MAX_CONNECTIONS: usize = 64;
+/// For a request's headers, and for its body.
+const READ_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The admin listener as a background service. It serves to the very end, so that `/readyz` can say
+/// that the proxy is draining.
+#[derive(Debug)]
+pub struct AdminService {
+    listener: std::sync::Mutex<Option<std::net::TcpListener>>,
+    admin: Arc<Admin>,
+}
+
+#[derive(Debug)]
+struct Admin {
+    store: Arc<Store>,
+    metrics: Metrics,
+    pools: Pools,
+    route_names: Vec<String>,
+}
+
+type Answer = Response<Full<Bytes>>;
+
+impl AdminService {
+    /// Serves what it is given on `listener`.
+    pub fn new(
+        listener: BoundListener,
+        config: &Config,
+        store: Arc<Store>,
+        metrics: Metrics,
+        pools: Pools,
+    ) -> Self {
+        let route_names = config
+            .routes
+            .iter()
+            .map(|route| route.name.clone())
+            .collect();
+        Self {
+            listener: std::sync::Mutex::new(Some(listener.into_std())),
+            admin: Arc::new(Admin {
+                store,
+                metrics,
+                pools,
+                route_names,
+            }),
+        }
+    }
+
+    async fn serve(&self) -> io::Result<()> {
+        let taken = self
+            .listener
+            .lock()
+            .ok()
+            .and_then(|mut listener| listener.take());
+        let listener = TcpListener::from_std(taken.expect("a service is started once"))?;
+        let connections = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+        loop {
+            let permit = Arc::clone(&connections)
+                .acquire_owned()
+                .await
+                .expect("the semaphore is never closed");
+            let stream = match listener.accept().await {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    // Out of file descriptors, most likely: wait for some to be closed.
+                    tracing::warn!(%error, "the admin listener cannot accept");
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                    continue;
+                }
+            };
+            let admin = Arc::clone(&self.admin);
+            tokio::spawn(async move {
+                let _permit = permit;
+                let service = service_fn(move |request| answer(Arc::clone(&admin), request));
+                let connection = http1::Builder::new()
+                    .timer(TokioTimer::new())
+                    .header_read_timeout(READ_TIMEOUT)
+                    .serve_connection(TokioIo::new(stream), service);
+                if let Err(error) = connection.await {
+                    tracing::debug!(%error, "an admin connection ended");
+                }
+            });
+        }
+    }
+}
+
+#[async_trait]
+impl BackgroundService for AdminService {
+    async fn start(&self, mut shutdown: ShutdownWatch) {
+        tokio::select! {
+            served = self.serve() => {
+                if let Err(error) = served {
+                    panic!("the admin listener cannot be served: {error}");
+                }
+            }
+            _ = shutdown.wait_for(|stop| *stop) => {}
+        }
+    }
+}
+
+async fn answer(admin: Arc<Admin>, request: Request<Incoming>) -> Result<Answer, Infallible> {
+    let path = request.uri().path().to_owned();
+    let asks_by_post = path == "/explain" && request.method() == Method::POST;
+    if !(request.method() == Method::GET || request.method() == Method::HEAD || asks_by_post) {
+        let mut refused = text(StatusCode::METHOD_NOT_ALLOWED, "this listener only reads\n");
+        let allowed = if path == "/explain" {
+            "GET, HEAD, POST"
+        } else {
+            "GET, HEAD"
+        };
+        refused
+            .headers_mut()
+            .insert(ALLOW, HeaderValue::from_static(allowed));
+        return Ok(refused);
+    }
+    Ok(match path.as_str() {
+        "/livez" => text(StatusCode::OK, "ok\n"),
+        "/readyz" => ready(&admin.store),
+        "/metrics" => scrape::answer(&admin),
+        "/snapshot" => respond_json(StatusCode::OK, &snapshot::describe(&admin)),
+        "/explain" => match question(request).await {
+            Ok(question) => explain::answer(&admin.store, &question),
+            Err(refused) => refused,
+        },
+        _ => text(
+            StatusCode::NOT_FOUND,
+            "/livez /readyz /metrics /snapshot /explain\n",
+        ),
+    })
+}
+
+/// `200` or `503`, with everything that is worth knowing about it.
+fn ready(store: &Store) -> Answer {
+    let reasons = [
+        (
+            !store.kind_ready(Kind::FlagSets),
+            "flag sets are neither synced nor loaded from disk",
+        ),
+        (
+            !store.kind_ready(Kind::Overrides),
+            "overrides are neither synced nor loaded from disk",
+        ),
+        (
+            store.serves_baseline(),
+            "serving the baseline without decisions, as startup.defaults_after says",
+        ),
+        (store.draining(), "draining"),
+    ];
+    let reasons: Vec<&str> = reasons
+        .iter()
+        .filter_map(|(applies, reason)| applies.then_some(*reason))
+        .collect();
+    let status = if store.ready() {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    respond_json(
+        status,
+        &json!({ "ready": store.ready(), "reasons": reasons }),
+    )
+}
+
+/// What `/explain` is asked, from the query of a GET or the body of a POST.
+async fn question(request: Request<Incoming>) -> Result<explain::Question, Answer> {
+    let bad = |message: &str| text(StatusCode::BAD_REQUEST, &format!("{message}\n"));
+    if request.method() != Method::POST {
+        return explain::Question::from_query(request.uri().query().unwrap_or_default())
+            .map_err(|error| bad(&error.to_string()));
+    }
+    let body = Limited::new(request.into_body(), MAX_BODY_BYTES).collect();
+    let body = tokio::time::timeout(READ_TIMEOUT, body)
+        .await
+        .map_err(|_| bad("the body takes too long"))?;
+    let body = body
+        .map_err(|error| bad(&format!("the body cannot be read: {error}")))?
+        .to_bytes();
+    serde_json::from_slice(&body).map_err(|error| bad(&format!("not a question: {error}")))
+}
+
+fn text(status: StatusCode, body: &str) -> Answer {
+    respond(status, "text/plain; charset=utf-8", body.to_owned())
+}
+
+fn respond_json(status: StatusCode, body: &serde_json::Value) -> Answer {
+    respond(status, "application/json", format!("{body:#}\n"))
+}
+
+fn respond(status: StatusCode, content_type: &'static str, body: String) -> Answer {
+    let mut answer = Response::new(Full::new(Bytes::from(body)));
+    *answer.status_mut() = status;
+    answer
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    answer
+        .headers_mut()
+        .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
+}

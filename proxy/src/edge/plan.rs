@@ -1,0 +1,191 @@
+//! What was decided about a request, and what follows from it. Pure.
+//!
+//! A plan is made once per request and pinned: retries write the same headers, whatever is
+//! published meanwhile. It owns its state, so names and values are shared, not copied.
+
+use std::sync::Arc;
+
+use burgee_eval::{Context, ErrorCode, Reason, VariantIndex};
+use http::{HeaderMap, HeaderValue};
+use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
+
+use crate::decide::{decide, reason_name};
+use crate::store::State;
+use crate::telemetry::Bounded;
+use crate::wire::{DICTIONARY, FALLBACK, REVISION, RouteFlags, Told};
+
+/// What was decided about a request.
+#[derive(Debug)]
+pub(super) struct Plan {
+    state: Arc<State>,
+    route: usize,
+    /// One for every flag of the route, in its order.
+    decided: Box<[Decided]>,
+    dictionary: Option<HeaderValue>,
+}
+
+/// One decision, without its flag.
+#[derive(Clone, Copy, Debug)]
+struct Decided {
+    variant: Option<VariantIndex>,
+    reason: Reason,
+    error: Option<ErrorCode>,
+}
+
+impl Plan {
+    /// Decides every flag of a route, and counts the decisions. `now_ms` is in Unix milliseconds.
+    pub(super) fn make(
+        state: Arc<State>,
+        route: usize,
+        context: &Context<'_>,
+        now_ms: u64,
+        counters: &Bounded<3>,
+    ) -> Self {
+        let flags = &state.routes[route];
+        let decided: Box<[Decided]> = flags
+            .flags
+            .iter()
+            .map(|flag| {
+                let decided = match flag.index {
+                    None => Decided {
+                        variant: None,
+                        reason: Reason::Error,
+                        error: Some(ErrorCode::FlagNotFound),
+                    },
+                    Some(index) => {
+                        let decision = decide(&state, index, context, now_ms);
+                        Decided {
+                            variant: decision.variant,
+                            reason: decision.reason,
+                            error: decision.error,
+                        }
+                    }
+                };
+                count(&state, flag, decided, counters);
+                decided
+            })
+            .collect();
+        let dictionary = dictionary(flags, &decided);
+        Self {
+            state,
+            route,
+            decided,
+            dictionary,
+        }
+    }
+
+    /// Writes what the backend is told. `fell_back` says that the baseline serves for the canary.
+    pub(super) fn write(&self, headers: &mut HeaderMap, fell_back: bool) {
+        let route = self.flags();
+        headers.reserve(route.flags.len() + 2);
+        for (flag, decided) in route.flags.iter().zip(&self.decided) {
+            if let (Some(Told::Header { name, values }), Some(variant)) =
+                (&flag.told, decided.variant)
+            {
+                headers.insert(name.clone(), values[usize::from(variant.0)].clone());
+            }
+        }
+        if let Some(dictionary) = &self.dictionary {
+            headers.insert(DICTIONARY, dictionary.clone());
+        }
+        headers.insert(REVISION, self.state.revision.clone());
+        if let Some(canary) = route.canary.as_ref().filter(|_| fell_back) {
+            headers.insert(FALLBACK, canary.name.clone());
+        }
+    }
+
+    /// The upstream that the canary flag chose; `None`: the baseline.
+    pub(super) fn canary_upstream(&self) -> Option<&str> {
+        let canary = self.flags().canary.as_ref()?;
+        let variant = self.decided[canary.flag].variant?;
+        canary.upstreams[usize::from(variant.0)].as_deref()
+    }
+
+    /// The canary flag and its variant, for metrics.
+    pub(super) fn canary(&self) -> Option<(&str, Option<&str>)> {
+        let canary = self.flags().canary.as_ref()?;
+        Some((
+            &self.flags().flags[canary.flag].key,
+            self.variant_name(canary.flag),
+        ))
+    }
+
+    /// What a response depends on.
+    pub(super) fn vary(&self) -> Option<&HeaderValue> {
+        self.flags().bindings.get()?.vary.as_ref()
+    }
+
+    /// As in `x-flags-revision`.
+    pub(super) fn revision(&self) -> &str {
+        self.state.revision.to_str().unwrap_or_default()
+    }
+
+    fn flags(&self) -> &RouteFlags {
+        &self.state.routes[self.route]
+    }
+
+    fn variant_name(&self, flag: usize) -> Option<&str> {
+        let index = self.flags().flags[flag].index?;
+        let variant = self.decided[flag].variant?;
+        Some(&self.state.snapshot.flag(index).variants[usize::from(variant.0)].name)
+    }
+}
+
+/// `{"new-checkout":{"variant":"on","reason":"TARGETING_MATCH"}}`
+impl Serialize for Plan {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Line<'p> {
+            #[serde(skip_serializing_if = "Option::is_none")]
+            variant: Option<&'p str>,
+            reason: &'static str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            error: Option<ErrorCode>,
+        }
+        let mut map = serializer.serialize_map(Some(self.decided.len()))?;
+        for (number, decided) in self.decided.iter().enumerate() {
+            let line = Line {
+                variant: self.variant_name(number),
+                reason: reason_name(decided.reason),
+                error: decided.error,
+            };
+            map.serialize_entry(&*self.flags().flags[number].key, &line)?;
+        }
+        map.end()
+    }
+}
+
+/// An empty dictionary is not sent (RFC 9651, 4.1).
+fn dictionary(flags: &RouteFlags, decided: &[Decided]) -> Option<HeaderValue> {
+    let mut joined = String::new();
+    for (flag, decided) in flags.flags.iter().zip(decided) {
+        if let (Some(Told::Member(members)), Some(variant)) = (&flag.told, decided.variant) {
+            if !joined.is_empty() {
+                joined.push_str(", ");
+            }
+            joined.push_str(&members[usize::from(variant.0)]);
+        }
+    }
+    if joined.is_empty() {
+        None
+    } else {
+        HeaderValue::try_from(joined).ok()
+    }
+}
+
+fn count(state: &State, flag: &crate::wire::RouteFlag, decided: Decided, counters: &Bounded<3>) {
+    let resolve = || {
+        let variants = flag.index.map(|index| &state.snapshot.flag(index).variants);
+        let variant = variants
+            .zip(decided.variant)
+            .map_or("", |(variants, variant)| {
+                &variants[usize::from(variant.0)].name
+            });
+        counters.series([&flag.key, variant, reason_name(decided.reason)])
+    };
+    match flag.counter(decided.variant, decided.reason as usize) {
+        Some(slot) => slot.get_or_init(resolve).inc(),
+        None => resolve().inc(),
+    }
+}
