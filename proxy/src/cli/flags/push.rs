@@ -1,0 +1,164 @@
+//! `burgee flags push`: check everything, then append one set after the other.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::bail;
+use serde::Serialize;
+
+use super::super::connection::now;
+use super::{Push, Sets, explain};
+use crate::envelope::{Change, Document, FlagSetText, Verified};
+use crate::finding::{Finding, Level};
+use crate::flag_files::{self, FlagFile};
+use crate::registry::{AppendError, Draft, Log, Registry};
+
+/// What became of it, for programs.
+#[derive(Debug, Serialize)]
+pub(in crate::cli) struct Pushed {
+    set: String,
+    outcome: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revision: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    digest: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+pub(super) async fn run(args: Push) -> anyhow::Result<ExitCode> {
+    let registry = args.connection.registry().await?;
+    let (records, _) = registry.newest(&Log::flags()).await?;
+    let (files, findings) = check(&args.paths, &records, &args.reserved);
+    for finding in &findings {
+        eprintln!("{finding}");
+    }
+    if findings.iter().any(|finding| finding.level == Level::Error) {
+        bail!("nothing was pushed");
+    }
+    let who = args.author.name();
+    let mut pushed = Vec::new();
+    for file in files {
+        let set = file.set.id.to_string();
+        pushed.push(match append(&registry, file, &who, &args.reason).await {
+            Ok(pushed) => pushed,
+            Err(error) => Pushed::failed(set, "failed", &error),
+        });
+    }
+    let lines: Vec<String> = pushed.iter().map(Pushed::line).collect();
+    args.output.answer(&pushed, lines.join("\n"))?;
+    let failed = pushed.iter().any(|pushed| pushed.error.is_some());
+    Ok(if failed {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+/// What `check` finds, and flags that another set of the log defines.
+fn check(
+    paths: &[PathBuf],
+    records: &[Verified],
+    reserved: &[String],
+) -> (Vec<FlagFile>, Vec<Finding>) {
+    let mut sets = Sets::of_log(records);
+    let (files, mut findings) = flag_files::read(paths, &mut sets.compiler);
+    for file in &files {
+        sets.replace(file.set.clone());
+    }
+    let snapshot = sets.snapshot();
+    findings.extend(flag_files::header_findings(&files, &snapshot, reserved));
+    let of = |set: &str| files.iter().find(|file| *file.set.id == *set);
+    for conflict in snapshot.conflicts() {
+        let (file, other) = match (of(&conflict.kept), of(&conflict.ignored)) {
+            (Some(file), None) => (file, &conflict.ignored),
+            (None, Some(file)) => (file, &conflict.kept),
+            // Two files: that was found already. None: it is as it was.
+            _ => continue,
+        };
+        findings.push(file.finding(
+            &conflict.flag,
+            Level::Error,
+            format!(
+                "the flag \"{}\" stands in the flag set \"{other}\" of the log already",
+                conflict.flag
+            ),
+            "rename the flag, or delete it from the other set first".to_owned(),
+        ));
+    }
+    (files, findings)
+}
+
+/// Appends one checked set, unless the log holds it as it stands.
+pub(in crate::cli) async fn append(
+    registry: &Registry,
+    file: FlagFile,
+    who: &str,
+    why: &str,
+) -> anyhow::Result<Pushed> {
+    let text = FlagSetText {
+        format: file.format,
+        text: file.text,
+    };
+    let draft = Draft {
+        who: who.to_owned(),
+        why: why.to_owned(),
+        when: now(),
+        change: Change::Put(Document::FlagSet(text)),
+    };
+    push(registry, &file.set.id, draft).await
+}
+
+async fn push(registry: &Registry, set: &str, draft: Draft) -> anyhow::Result<Pushed> {
+    let log = Log::flags();
+    let subject = log.subject(set)?;
+    let head = registry.head(&log, &subject).await?;
+    if let Some(newest) = &head.newest
+        && newest.record().change == draft.change
+    {
+        return Ok(Pushed::done(set, "unchanged", newest));
+    }
+    match registry.append(&log, &subject, &head, draft).await {
+        Ok(appended) => Ok(Pushed::done(set, "pushed", &appended.record)),
+        Err(error @ AppendError::LostRace { .. }) => {
+            Ok(Pushed::failed(set.into(), "lost_race", &explain(error)))
+        }
+        Err(error) => Err(explain(error)),
+    }
+}
+
+impl Pushed {
+    fn done(set: &str, outcome: &'static str, record: &Verified) -> Self {
+        let revision = Some(record.record().revision);
+        Self {
+            set: set.into(),
+            outcome,
+            revision,
+            digest: Some(record.digest().to_string()),
+            error: None,
+        }
+    }
+
+    fn failed(set: String, outcome: &'static str, error: &anyhow::Error) -> Self {
+        Self {
+            set,
+            outcome,
+            revision: None,
+            digest: None,
+            error: Some(format!("{error:#}")),
+        }
+    }
+
+    fn line(&self) -> String {
+        match (&self.error, self.revision) {
+            (None, Some(revision)) => {
+                format!("{}: {} (revision {revision})", self.set, self.outcome)
+            }
+            (error, _) => format!(
+                "{}: NOT pushed: {}",
+                self.set,
+                error.as_deref().unwrap_or_default()
+            ),
+        }
+    }
+}
