@@ -1,0 +1,117 @@
+//! For the night when the broker itself is what is broken.
+
+use burgee_tests::{Backend, Burgee, Home, Nats, constant, flag_set};
+use serde_json::json;
+
+/// `burgee override …` without a broker, writing into the proxy's watched directory.
+fn operator(home: &Home, arguments: &[&str]) -> Burgee {
+    let directory = home.path("overrides");
+    let mut all = arguments.to_vec();
+    all.extend([
+        "--local",
+        directory.to_str().expect("a temporary path is UTF-8"),
+    ]);
+    Burgee::new(all)
+        .variable("BURGEE_ENVIRONMENT", "test")
+        .variable("BURGEE_REGION", "eu")
+}
+
+const SET: [&str; 8] = [
+    "override",
+    "set",
+    "a",
+    "off",
+    "--for",
+    "30m",
+    "--reason",
+    "the broker burns",
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_local_override_works_while_the_broker_is_away() {
+    let mut nats = Nats::start().await;
+    nats.init().await;
+    nats.push("set", &json!({ "a": constant("on") })).await;
+    let backend = Backend::start("stable").await;
+    let mut source = nats.source();
+    source["nats"]["local_overrides"] = json!("overrides/");
+    let home = Home::serving(&backend, &["a"], &json!({ "source": source }));
+    let proxy = home.start().await;
+    nats.kill().await;
+
+    operator(&home, &SET).succeeds().await;
+    proxy.serves("u", "x-flag-a", Some("off")).await;
+    let records = std::fs::read_dir(home.path("overrides"))
+        .expect("a directory")
+        .count();
+    assert_eq!(records, 1);
+    // It holds over a restart, for the file is still there.
+    proxy.kill().await;
+    let proxy = home.start().await;
+    assert_eq!(proxy.variant("u", "x-flag-a").await.as_deref(), Some("off"));
+    // The broker coming back changes nothing about it.
+    nats.resume().await;
+    nats.push("set", &json!({ "a": constant("on"), "b": constant("on") }))
+        .await;
+    proxy
+        .metric("burgee_source_connected", &[], |connected| connected > 0.5)
+        .await;
+    assert_eq!(proxy.variant("u", "x-flag-a").await.as_deref(), Some("off"));
+
+    operator(&home, &["override", "clear", "a", "--reason", "mended"])
+        .succeeds()
+        .await;
+    proxy.serves("u", "x-flag-a", Some("on")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn overrides_come_from_files_where_flags_do() {
+    let backend = Backend::start("stable").await;
+    let home = Home::serving(&backend, &["a"], &json!({}));
+    home.write("flags/set.json", &flag_set(&json!({ "a": constant("on") })));
+    let proxy = home.start().await;
+    operator(&home, &SET).succeeds().await;
+    proxy.serves("u", "x-flag-a", Some("off")).await;
+    let listed = operator(&home, &["override", "list", "--json"]).run().await;
+    if listed.code == Some(0) {
+        assert!(listed.stdout.contains("the broker burns"), "{listed:?}");
+    }
+    // Removing the file ends it, too.
+    for entry in std::fs::read_dir(home.path("overrides")).expect("a directory") {
+        std::fs::remove_file(entry.expect("an entry").path()).expect("a file of our own");
+    }
+    proxy.serves("u", "x-flag-a", Some("on")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_local_override_ends_by_the_clock_and_junk_beside_it_is_counted() {
+    let backend = Backend::start("stable").await;
+    let home = Home::serving(&backend, &["a"], &json!({}));
+    home.write("flags/set.json", &flag_set(&json!({ "a": constant("on") })));
+    home.write("overrides/junk.json", "junk");
+    let proxy = home.start().await;
+    proxy
+        .metric("burgee_override_rejected_total", &[], |count| count > 0.5)
+        .await;
+    let mut short = SET;
+    short[5] = "2s";
+    operator(&home, &short).succeeds().await;
+    proxy.serves("u", "x-flag-a", Some("off")).await;
+    proxy.serves("u", "x-flag-a", Some("on")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_of_another_environment_means_nothing_here() {
+    let backend = Backend::start("stable").await;
+    let home = Home::serving(&backend, &["a"], &json!({}));
+    home.write("flags/set.json", &flag_set(&json!({ "a": constant("on") })));
+    let proxy = home.start().await;
+    operator(&home, &SET)
+        .variable("BURGEE_ENVIRONMENT", "staging")
+        .succeeds()
+        .await;
+    proxy
+        .metric("burgee_override_rejected_total", &[], |count| count > 0.5)
+        .await;
+    assert_eq!(proxy.variant("u", "x-flag-a").await.as_deref(), Some("on"));
+}
