@@ -43,32 +43,53 @@ pub fn run_then(
 ) -> anyhow::Result<ExitCode> {
     let metrics = Metrics::new().context("metrics cannot be registered")?;
     telemetry::init_logging(Some(metrics.panics.clone()));
+    let sockets = Sockets::bind(&config)?;
+    let (server, leave) = wire(config, sockets, metrics, ready)?;
+    server.run(RunArgs {
+        shutdown_signal: Box::new(leave),
+    });
+    tracing::info!("the proxy has left");
+    Ok(ExitCode::SUCCESS)
+}
 
-    let listeners = config
-        .listeners
-        .iter()
-        .map(|listener| bind(listener.address))
-        .collect::<anyhow::Result<Vec<_>>>()?;
-    let admin = bind(config.admin.address)?;
-    let first = listeners
-        .first()
-        .context("a checked configuration has a listener")?
-        .address();
-    for (listener, name) in listeners
-        .iter()
-        .map(|l| (l, "proxy"))
-        .chain([(&admin, "admin")])
-    {
-        tracing::info!(address = %listener.address(), listener = name, "listening");
+/// Every socket that the proxy listens on.
+struct Sockets {
+    proxy: Vec<BoundListener>,
+    admin: BoundListener,
+}
+
+impl Sockets {
+    fn bind(config: &Config) -> anyhow::Result<Self> {
+        let bind = |listener: &str, address: SocketAddr| {
+            let bound = BoundListener::bind(address)
+                .with_context(|| format!("cannot listen on {address}"))?;
+            tracing::info!(listener, address = %bound.address(), "listening");
+            anyhow::Ok(bound)
+        };
+        let proxy = config.listeners.iter();
+        Ok(Self {
+            proxy: proxy
+                .map(|listener| bind("proxy", listener.address))
+                .collect::<anyhow::Result<_>>()?,
+            admin: bind("admin", config.admin.address)?,
+        })
     }
+}
 
-    let geo = config
-        .context
-        .geo
-        .as_ref()
-        .and_then(|geo| geo.mmdb.as_ref());
-    let geo = geo.map(GeoFile::open).transpose()?.map(Arc::new);
-    let access_log = AccessLogWriter::start(&config.access_log, metrics.access_log_dropped.clone())
+/// Opens what the configuration names and puts every part into a server that is not started yet.
+fn wire(
+    config: Config,
+    sockets: Sockets,
+    metrics: Metrics,
+    ready: impl FnOnce(SocketAddr) + Send + 'static,
+) -> anyhow::Result<(Server, DrainSignal)> {
+    let first = sockets.proxy.first().map(BoundListener::address);
+    let first = first.context("a checked configuration has a listener")?;
+    let geo = config.context.geo.as_ref();
+    let geo = geo.and_then(|geo| geo.mmdb.as_ref()).map(GeoFile::open);
+    let geo = geo.transpose()?.map(Arc::new);
+    let dropped = metrics.access_log_dropped.clone();
+    let access_log = AccessLogWriter::start(&config.access_log, dropped)
         .context("the access log cannot be opened")?;
     let ingest_metrics =
         IngestMetrics::register(&metrics.registry).context("metrics cannot be registered")?;
@@ -88,35 +109,29 @@ pub fn run_then(
     let mut server = Server::new_with_opt_and_conf(None, server_settings(&config));
     server.bootstrap();
     let settings = server.configuration.clone();
-    let startup = config.startup;
-    let admin = AdminService::new(admin, &config, store.clone(), metrics, pools.clone());
+    let edge = EdgeService::new(edge, sockets.proxy, &settings, &stop);
+    let admin = AdminService::new(
+        sockets.admin,
+        &config,
+        store.clone(),
+        metrics,
+        pools.clone(),
+    );
     server.add_service(Vital(background_service("admin", admin)));
     server.add_service(Vital(background_service("checks", Checks::new(pools))));
     if let Some(geo) = geo {
         server.add_service(Vital(background_service("geo", GeoWatch(geo))));
     }
-    server.add_service(Vital(background_service(
-        "flags",
-        FlagService::new(ingest, config),
-    )));
-    server.add_service(Vital(EdgeService::new(edge, listeners, &settings, &stop)));
-    if let Some(after) = startup.defaults_after {
+    if let Some(after) = config.startup.defaults_after {
         let baseline = BaselineAfter(after, store.clone());
         server.add_service(Vital(background_service("baseline", baseline)));
     }
-    server.add_service(background_service(
-        "ready",
-        WhenReady::new(store, move || ready(first)),
-    ));
-    server.run(RunArgs {
-        shutdown_signal: Box::new(leave),
-    });
-    tracing::info!("the proxy has left");
-    Ok(ExitCode::SUCCESS)
-}
-
-fn bind(address: SocketAddr) -> anyhow::Result<BoundListener> {
-    BoundListener::bind(address).with_context(|| format!("cannot listen on {address}"))
+    let flags = FlagService::new(ingest, config);
+    server.add_service(Vital(background_service("flags", flags)));
+    server.add_service(Vital(edge));
+    let ready = WhenReady::new(store, move || ready(first));
+    server.add_service(background_service("ready", ready));
+    Ok((server, leave))
 }
 
 /// Lets the baseline be served without decisions after a while.
