@@ -1,6 +1,6 @@
 //! Overrides: what an operator does at three in the morning.
 //!
-//! [`OverrideDocument`] is what a record says, [`end`] turns its end into this proxy's clock, and
+//! [`OverrideDocument`] is what a record says, [`local_end_ms`] turns its end into this proxy's clock, and
 //! [`InForce`] is what a request asks. Precedence: named keys beat everyone; then cluster, region,
 //! global; then the later signed time, then the digest.
 //!

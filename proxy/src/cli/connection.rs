@@ -56,7 +56,7 @@ pub(super) struct Output {
 /// Who signs for a change.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Author {
-    /// Who makes the change [default: $USER@host].
+    /// Who makes the change, `$USER@host` where it is not given.
     #[arg(long = "as", env = "BURGEE_WHO", value_name = "NAME")]
     who: Option<String>,
 }

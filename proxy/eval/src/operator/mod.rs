@@ -2,7 +2,7 @@
 //!
 //! A rule becomes a tree of [`Expr`]: operators are resolved, references substituted, attributes
 //! numbered and constants folded when a set is compiled, so that deciding only walks and compares.
-//! [`build`] makes the tree, [`run`] walks it. There is one walk: explaining is the same walk with a
+//! [`build`] makes the tree, [`mod@run`] walks it. There is one walk: explaining is the same walk with a
 //! [`Tracer`] that listens.
 //!
 //! Semantics follow the official Python evaluator, `openfeature-flagd-core` 2.0.0: where JSONLogic's
