@@ -43,8 +43,11 @@ pub fn run_then(
 ) -> anyhow::Result<ExitCode> {
     let metrics = Metrics::new().context("metrics cannot be registered")?;
     telemetry::init_logging(Some(metrics.panics.clone()));
+    let geo = config.context.geo.as_ref();
+    let geo = geo.and_then(|geo| geo.mmdb.as_ref()).map(GeoFile::open);
+    let geo = geo.transpose()?.map(Arc::new);
     let sockets = Sockets::bind(&config)?;
-    let (server, leave) = wire(config, sockets, metrics, ready)?;
+    let (server, leave) = wire(config, sockets, geo, metrics, ready)?;
     server.run(RunArgs {
         shutdown_signal: Box::new(leave),
     });
@@ -80,14 +83,12 @@ impl Sockets {
 fn wire(
     config: Config,
     sockets: Sockets,
+    geo: Option<Arc<GeoFile>>,
     metrics: Metrics,
     ready: impl FnOnce(SocketAddr) + Send + 'static,
 ) -> anyhow::Result<(Server, DrainSignal)> {
     let first = sockets.proxy.first().map(BoundListener::address);
     let first = first.context("a checked configuration has a listener")?;
-    let geo = config.context.geo.as_ref();
-    let geo = geo.and_then(|geo| geo.mmdb.as_ref()).map(GeoFile::open);
-    let geo = geo.transpose()?.map(Arc::new);
     let dropped = metrics.access_log_dropped.clone();
     let access_log = AccessLogWriter::start(&config.access_log, dropped)
         .context("the access log cannot be opened")?;

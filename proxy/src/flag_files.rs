@@ -32,10 +32,15 @@ impl FlagFile {
     /// A finding about one flag of this file.
     pub fn finding(&self, flag: &str, level: Level, message: String, help: String) -> Finding {
         let pointer = format!("/flags/{}", flag.replace('~', "~0").replace('/', "~1"));
+        self.finding_at(&pointer, level, message, help)
+    }
+
+    /// A finding about the part of this file that a JSON Pointer names.
+    fn finding_at(&self, pointer: &str, level: Level, message: String, help: String) -> Finding {
         Finding {
             level,
             help: Some(help),
-            ..Finding::at(&self.path, self.locations.find(&pointer), message)
+            ..Finding::at(&self.path, self.locations.find(pointer), message)
         }
     }
 }
@@ -75,6 +80,13 @@ pub fn read(paths: &[PathBuf], compiler: &mut Compiler) -> (Vec<FlagFile>, Vec<F
     (read, findings)
 }
 
+/// Whether a file was refused as a whole, so that what it defines is not known.
+pub fn any_refused(files: &[FlagFile], findings: &[Finding]) -> bool {
+    findings.iter().any(|finding| {
+        finding.level == Level::Error && !files.iter().any(|file| file.path == finding.file)
+    })
+}
+
 /// Flags that cannot be told to a backend: their header is no header, lies outside the reserved
 /// prefixes, or is another flag's.
 pub fn header_findings(
@@ -85,7 +97,12 @@ pub fn header_findings(
     let place = |problem: WireProblem| {
         let has = |file: &&FlagFile| file.set.flags.iter().any(|flag| *flag.key == *problem.flag);
         let file = files.iter().find(has)?;
-        Some(file.finding(&problem.flag, Level::Error, problem.message, problem.help))
+        Some(file.finding_at(
+            &problem.pointer,
+            Level::Error,
+            problem.message,
+            problem.help,
+        ))
     };
     wire::problems(&[], snapshot, reserved)
         .into_iter()

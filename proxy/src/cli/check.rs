@@ -7,6 +7,7 @@ use burgee_eval::text::{self, Format, Locations};
 use burgee_eval::{Compiler, Snapshot};
 
 use crate::config::{Config, Source};
+use crate::edge::GeoFile;
 use crate::finding::{Finding, Level};
 use crate::flag_files;
 use crate::wire::{self, WireProblem};
@@ -39,23 +40,15 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let mut findings = Vec::new();
     let mut paths = args.flags.clone();
 
-    let config = args
-        .config
-        .as_deref()
-        .and_then(|path| match Config::load(path) {
-            Ok(config) => Some((path, config)),
-            Err(refused) => {
-                findings.extend(refused);
-                None
-            }
-        });
-    if let Some((
-        _,
-        Config {
-            source: Source::Files(files),
-            ..
-        },
-    )) = &config
+    // What a wrong configuration names is checked all the same: every error at once.
+    let mut config = None;
+    if let Some(path) = args.config.as_deref() {
+        let (read, found) = Config::inspect(path);
+        findings.extend(found);
+        config = read.map(|config| (path, config));
+    }
+    if let Some((_, config)) = &config
+        && let Source::Files(files) = &config.source
     {
         paths.push(files.flags.clone());
     }
@@ -70,10 +63,13 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         .as_ref()
         .map_or(&default_reserved, |(_, config)| &config.reserved);
     findings.extend(flag_files::header_findings(&files, &snapshot, reserved));
-    if let Some((path, config)) = &config
-        && !paths.is_empty()
-    {
-        findings.extend(routes(path, config, &snapshot));
+    if let Some((path, config)) = &config {
+        let locations = locations(path).unwrap_or_default();
+        // Flags of a file that was refused are not known, so nobody can say that they do not exist.
+        if !paths.is_empty() && !flag_files::any_refused(&files, &findings) {
+            findings.extend(routes(path, &locations, config, &snapshot));
+        }
+        findings.extend(database(path, &locations, config));
     }
     findings.sort();
     findings.dedup();
@@ -112,8 +108,12 @@ fn report(args: &Args, findings: &[Finding], sets: usize) -> anyhow::Result<Exit
 
 /// What routes say of flags and variants, against the flag sets at hand. Warnings: a proxy serves
 /// such a route without the decision, and the set may be on its way.
-fn routes(path: &Path, config: &Config, snapshot: &Snapshot) -> Vec<Finding> {
-    let locations = locations(path).unwrap_or_default();
+fn routes(
+    path: &Path,
+    locations: &Locations,
+    config: &Config,
+    snapshot: &Snapshot,
+) -> Vec<Finding> {
     let place = |problem: WireProblem| {
         let name = problem.route?;
         let number = config.routes.iter().position(|route| route.name == name)?;
@@ -126,6 +126,17 @@ fn routes(path: &Path, config: &Config, snapshot: &Snapshot) -> Vec<Finding> {
     };
     let problems = wire::problems(&config.routes, snapshot, &config.reserved);
     problems.into_iter().filter_map(place).collect()
+}
+
+/// A geography database that a proxy could not start with.
+fn database(path: &Path, locations: &Locations, config: &Config) -> Option<Finding> {
+    let settings = config.context.geo.as_ref()?.mmdb.as_ref()?;
+    let error = anyhow::Error::from(GeoFile::open(settings).err()?);
+    let place = locations.find("/context/geo/mmdb/path");
+    Some(Finding {
+        help: Some("name a readable MaxMind database (.mmdb)".to_owned()),
+        ..Finding::at(path, place, format!("{error:#}"))
+    })
 }
 
 /// The configuration was checked a moment ago; only its places are wanted here.

@@ -1,6 +1,7 @@
 //! Raw text to a checked [`Config`]: every problem of the file at once, each with its place.
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
@@ -15,6 +16,8 @@ use super::{
 use crate::finding::{Finding, Level};
 
 const SECOND: Duration = Duration::from_secs(1);
+
+const UNSPECIFIED: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 
 const KEYS: &[&str] = &[
     "environment",
@@ -41,51 +44,57 @@ impl Config {
     ///
     /// Relative paths inside begin at the file's own folder.
     pub fn load(path: &Path) -> Result<Self, Vec<Finding>> {
-        let text = std::fs::read_to_string(path).map_err(|error| {
-            vec![Finding::whole_file(
-                path,
-                format!("cannot be read: {error}"),
-                "name an existing file with --config",
-            )]
-        })?;
-        Self::parse(path, &text)
+        let (config, findings) = Self::inspect(path);
+        config.filter(|_| findings.is_empty()).ok_or(findings)
+    }
+
+    /// As [`Config::load`], but gives what could be read even where there are findings, so that
+    /// what it names can be checked as well. Such a configuration must never be served.
+    pub fn inspect(path: &Path) -> (Option<Self>, Vec<Finding>) {
+        match std::fs::read_to_string(path) {
+            Ok(text) => Self::parse(path, &text),
+            Err(error) => {
+                let message = format!("cannot be read: {error}");
+                let help = "name an existing file with --config";
+                (None, vec![Finding::whole_file(path, message, help)])
+            }
+        }
     }
 
     /// Checks the text of a configuration file; `path` is what findings name and where relative
     /// paths begin.
-    pub fn parse(path: &Path, text: &str) -> Result<Self, Vec<Finding>> {
+    pub(super) fn parse(path: &Path, text: &str) -> (Option<Self>, Vec<Finding>) {
         let format = path
             .extension()
             .and_then(|extension| Format::from_extension(&extension.to_string_lossy()))
             .unwrap_or(Format::Yaml);
-        let parsed = text::parse(text, format)
-            .map_err(|error| vec![Finding::at(path, error.location, error.message)])?;
+        let parsed = match text::parse(text, format) {
+            Ok(parsed) => parsed,
+            Err(error) => {
+                return (None, vec![Finding::at(path, error.location, error.message)]);
+            }
+        };
 
         let report = Report::new(path.parent().unwrap_or(Path::new("")));
         let config = read(&report, &parsed.value);
-        let problems = report.into_problems();
-        match config {
-            Some(config) if problems.is_empty() => Ok(config),
-            _ => {
-                let mut findings: Vec<_> = problems
-                    .into_iter()
-                    .map(|problem| {
-                        let place = parsed.locations.find(&problem.path);
-                        Finding {
-                            file: path.to_owned(),
-                            line: place.line,
-                            column: place.column,
-                            level: Level::Error,
-                            message: problem.message,
-                            help: problem.help,
-                        }
-                    })
-                    .collect();
-                findings.sort();
-                findings.dedup();
-                Err(findings)
-            }
-        }
+        let mut findings: Vec<_> = report
+            .into_problems()
+            .into_iter()
+            .map(|problem| {
+                let place = parsed.locations.find(&problem.path);
+                Finding {
+                    file: path.to_owned(),
+                    line: place.line,
+                    column: place.column,
+                    level: Level::Error,
+                    message: problem.message,
+                    help: problem.help,
+                }
+            })
+            .collect();
+        findings.sort();
+        findings.dedup();
+        (config, findings)
     }
 }
 
@@ -107,7 +116,7 @@ fn read(report: &Report<'_>, value: &Value) -> Option<Config> {
     let shutdown = shutdown(&root);
     let trusted_proxies = root.strings("trusted_proxies", |text| {
         text.parse()
-            .or_else(|_| text.parse::<std::net::IpAddr>().map(Into::into))
+            .or_else(|_| text.parse::<IpAddr>().map(Into::into))
             .map_err(|_| "must be a network such as 10.0.0.0/8, or an address".to_owned())
     });
     let reserved = reserved(&root);
@@ -127,11 +136,14 @@ fn read(report: &Report<'_>, value: &Value) -> Option<Config> {
 
     Some(Config {
         environment: environment.unwrap_or_else(|| "default".to_owned()),
-        region: region?,
-        cluster: cluster?,
+        // What is missing here was reported, so that none of these stand-ins is ever served.
+        region: region.unwrap_or_default(),
+        cluster: cluster.unwrap_or_default(),
         threads: usize::try_from(threads).ok()?,
         listeners,
-        admin: admin?,
+        admin: admin.unwrap_or(Admin {
+            address: UNSPECIFIED,
+        }),
         source: source?,
         state_dir,
         startup,
@@ -146,7 +158,7 @@ fn read(report: &Report<'_>, value: &Value) -> Option<Config> {
     })
 }
 
-fn address(value: &Value) -> Result<std::net::SocketAddr, String> {
+fn address(value: &Value) -> Result<SocketAddr, String> {
     string(value)?
         .parse()
         .map_err(|_| "must be an address and a port, such as 0.0.0.0:8080 or [::]:8080".to_owned())

@@ -107,20 +107,20 @@ pub(super) fn routes(root: &Table<'_>, upstreams: &BTreeMap<String, Upstream>) -
     }
     let mut routes: Vec<Route> = Vec::with_capacity(tables.len());
     for table in &tables {
+        let before = table.problems();
         let Some(route) = route(table, upstreams) else {
             continue;
         };
-        if routes
-            .iter()
-            .any(|other| other.host == route.host && other.path == route.path)
-        {
+        let sound = table.problems() == before;
+        // Where a host or path is wrong, what the route matches is not known.
+        let placed = |other: &Route| other.host == route.host && other.path == route.path;
+        if sound && routes.iter().any(placed) {
             table.problem(
                 "",
                 "another route has the same host and path",
                 "remove one of the two",
             );
-        }
-        if routes.iter().any(|other| other.name == route.name) {
+        } else if sound && routes.iter().any(|other| other.name == route.name) {
             table.problem(
                 "name",
                 format!("two routes are named `{}`", route.name),

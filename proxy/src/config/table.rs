@@ -101,6 +101,11 @@ impl<'a> Table<'a> {
         self.raw(key).is_some()
     }
 
+    /// How many problems the whole file has so far.
+    pub(super) fn problems(&self) -> usize {
+        self.report.problems.borrow().len()
+    }
+
     /// Whether nothing was written under a key: it is absent, or an empty list or mapping.
     pub(super) fn empty(&self, key: &str) -> bool {
         self.raw(key).is_none_or(|value| match value {

@@ -15,8 +15,10 @@ routes: [{ upstream: stable }]
 ";
 
 fn load(text: &str) -> Result<Config, Vec<String>> {
-    Config::parse(Path::new("dir/test.yaml"), text)
-        .map_err(|findings| findings.iter().map(ToString::to_string).collect())
+    let (config, findings) = Config::parse(Path::new("dir/test.yaml"), text);
+    config
+        .filter(|_| findings.is_empty())
+        .ok_or_else(|| findings.iter().map(ToString::to_string).collect())
 }
 
 /// Replaces the line that begins with `key` in a good file and wants exactly one finding, which
@@ -155,6 +157,13 @@ fn bad_values_are_refused_with_their_place() {
         "routes: [{ upstream: stable }, { upstream: stable, name: b }]",
         "7:32",
         "same host and path",
+    );
+    // A path that is wrong is not the same as another's.
+    refused(
+        "routes",
+        "routes: [{ upstream: stable }, { upstream: stable, path: api }]",
+        "7:50",
+        "begin with `/`",
     );
     refused(
         "routes",

@@ -249,11 +249,12 @@ impl Sources {
                 })
             }
             Source::Device(name) => text(ground.device.as_deref()?.attribute(name)),
-            Source::Host => request.host().map(|host| Found::Text(lower_case(host))),
-            Source::Method => text(Some(request.method.as_str())),
-            Source::Path => {
-                text(Some(request.uri.path()).filter(|path| path.len() <= request.limit))
+            Source::Host => {
+                let host = request.host().and_then(|host| request.bounded(host));
+                host.map(|host| Found::Text(lower_case(host)))
             }
+            Source::Method => text(Some(request.method.as_str())),
+            Source::Path => text(request.bounded(request.uri.path())),
             Source::ClientAddress => request
                 .client
                 .address

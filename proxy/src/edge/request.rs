@@ -69,9 +69,9 @@ impl<'r> Request<'r> {
         unescape(self.bounded(value)?)
     }
 
-    /// The host without its port.
+    /// The host without its port, of whatever length: routes are matched by it.
     pub(super) fn host(&self) -> Option<&'r str> {
-        let host = self.header(&HOST)?;
+        let host = std::str::from_utf8(self.headers.get(HOST)?.as_bytes()).ok()?;
         let end = match host.strip_prefix('[') {
             Some(address) => address.find(']').map_or(host.len(), |end| end + 2),
             None => host.find(':').unwrap_or(host.len()),
@@ -79,7 +79,8 @@ impl<'r> Request<'r> {
         host.get(..end).filter(|host| !host.is_empty())
     }
 
-    fn bounded(&self, value: &'r str) -> Option<&'r str> {
+    /// A value, unless it is longer than counts.
+    pub(super) fn bounded(&self, value: &'r str) -> Option<&'r str> {
         (value.len() <= self.limit).then_some(value)
     }
 }

@@ -16,7 +16,7 @@ pub struct WireProblem {
     pub flag: String,
     /// The route where it shows; `None`: the flag is at fault wherever it is used.
     pub route: Option<String>,
-    /// JSON Pointer from that route to what is at fault.
+    /// JSON Pointer to what is at fault: from that route, or from the flag's document.
     #[serde(skip)]
     pub pointer: String,
     /// What is wrong, as a sentence.
@@ -26,11 +26,16 @@ pub struct WireProblem {
 }
 
 impl WireProblem {
-    fn new(flag: &str, message: impl Into<String>, help: impl Into<String>) -> Self {
+    /// A flag whose header is at fault: its own, where it names one.
+    fn new(flag: &Flag, message: impl Into<String>, help: impl Into<String>) -> Self {
+        let key = flag.key.replace('~', "~0").replace('/', "~1");
         Self {
-            flag: flag.to_owned(),
+            flag: flag.key.to_string(),
             route: None,
-            pointer: String::new(),
+            pointer: match flag.header {
+                Some(_) => format!("/delivery/{key}/header"),
+                None => format!("/flags/{key}"),
+            },
             message: message.into(),
             help: help.into(),
         }
@@ -44,9 +49,11 @@ impl WireProblem {
         help: impl Into<String>,
     ) -> Self {
         Self {
+            flag: flag.to_owned(),
             route: Some(route.name.clone()),
             pointer,
-            ..Self::new(flag, message, help)
+            message: message.into(),
+            help: help.into(),
         }
     }
 
@@ -163,7 +170,7 @@ impl Names {
             let message = format!("flags `{other}` and `{}` have the same header", flag.key);
             self.taken.insert(normalised, other);
             return Err(WireProblem::new(
-                &flag.key,
+                flag,
                 message,
                 "give one of them another `delivery.<flag>.header`",
             ));
@@ -178,7 +185,7 @@ fn header(flag: &Flag, reserved: &[String]) -> Result<HeaderName, WireProblem> {
         return HeaderName::from_bytes(format!("{DEFAULT_PREFIX}{}", flag.key).as_bytes())
             .map_err(|_| {
                 WireProblem::new(
-                    &flag.key,
+                    flag,
                     format!("the key `{}` cannot be part of a header name", flag.key),
                     format!(
                         "name its header: `delivery: {{ {}: {{ header: {DEFAULT_PREFIX}… }} }}`",
@@ -190,7 +197,7 @@ fn header(flag: &Flag, reserved: &[String]) -> Result<HeaderName, WireProblem> {
     };
     let name = HeaderName::from_bytes(authored.as_bytes()).map_err(|_| {
         WireProblem::new(
-            &flag.key,
+            flag,
             format!(
                 "`delivery.{}.header` is `{authored}`, which is not a header name",
                 flag.key
@@ -207,7 +214,7 @@ fn usable(flag: &Flag, name: HeaderName, reserved: &[String]) -> Result<HeaderNa
         .any(|own| own.as_str().bytes().eq(name.as_str().bytes().map(normal)))
     {
         return Err(WireProblem::new(
-            &flag.key,
+            flag,
             format!(
                 "the header of flag `{}` is `{name}`, which Burgee itself writes",
                 flag.key
@@ -217,7 +224,7 @@ fn usable(flag: &Flag, name: HeaderName, reserved: &[String]) -> Result<HeaderNa
     }
     if !is_reserved(name.as_str(), reserved) {
         return Err(WireProblem::new(
-            &flag.key,
+            flag,
             format!(
                 "the header of flag `{}` is `{name}`, which is outside the reserved prefixes: a client could forge it",
                 flag.key
@@ -239,7 +246,7 @@ fn member(flag: &Flag, reserved: &[String]) -> Result<Key, WireProblem> {
         let named = flag.header.as_ref().map(|_| header(flag, reserved)).transpose()?;
         named.and_then(|name| Key::from_string(name.as_str().to_owned()).ok()).ok_or_else(|| {
             WireProblem::new(
-                &key,
+                flag,
                 format!("the key `{key}` is not one that a dictionary header can carry (lower-case letters, digits, `_`, `-`, `.`, `*`)"),
                 format!("name its header, which is then its key in the dictionary: `delivery: {{ {key}: {{ header: {DEFAULT_PREFIX}… }} }}`"),
             )
