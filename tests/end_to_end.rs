@@ -22,4 +22,5 @@ mod overrides;
 mod push;
 mod records;
 mod seeing;
+mod slow_clients;
 mod starting;

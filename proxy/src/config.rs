@@ -288,7 +288,14 @@ pub enum Content {
 /// Bounds on what clients may send.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Waiting for the next request on a kept-alive connection. Default 60 s.
+    /// Connections of clients at a time; one more is closed at once. Default 10,000, or fewer where
+    /// the process may not open two descriptors for each.
+    pub connections: usize,
+    /// From the first byte of a request's head to its last. Default 10 s.
+    pub head_timeout: Duration,
+    /// Bytes of a request's head; a longer one is answered 431. Default 64 KiB.
+    pub head_bytes: usize,
+    /// Waiting for the next request on a connection. Default 60 s.
     pub keepalive: Duration,
     /// Between two reads of a request. Default 60 s.
     pub read_timeout: Duration,

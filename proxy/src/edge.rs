@@ -8,9 +8,11 @@
 mod answer;
 mod attempts;
 mod client;
+mod connection;
 mod context;
 mod device;
 mod geo;
+mod head;
 mod identity;
 mod in_flight;
 mod log_line;
@@ -293,6 +295,7 @@ impl ProxyHttp for Edge {
     }
 
     async fn request_filter(&self, session: &mut Session, passage: &mut Passage) -> Result<bool> {
+        head::is_read();
         session.set_read_timeout(Some(self.limits.read_timeout));
         session.set_write_timeout(Some(self.limits.write_timeout));
         session.set_total_drain_timeout(Some(self.limits.read_timeout));

@@ -46,6 +46,8 @@ pub struct Metrics {
     pub fallbacks: IntCounterVec,
     /// `burgee_forged_headers_total`: request headers stripped because they were under a reserved prefix.
     pub forged_headers: IntCounter,
+    /// `burgee_connections_ended_total{reason}`: ended by a limit; see `edge::connection`.
+    pub connections_ended: IntCounterVec,
     /// `burgee_access_log_dropped_total`: lines that found the queue full.
     pub access_log_dropped: IntCounter,
     /// `burgee_panics_total`: panics that were caught; each is a bug worth reporting.
@@ -110,6 +112,13 @@ impl Metrics {
                 "burgee_forged_headers_total",
                 "Request headers under a reserved prefix that were stripped.",
             )?,
+            connections_ended: IntCounterVec::new(
+                Opts::new(
+                    "burgee_connections_ended_total",
+                    "Connections that were ended by a limit.",
+                ),
+                &["reason"],
+            )?,
             access_log_dropped: IntCounter::new(
                 "burgee_access_log_dropped_total",
                 "Lines of the access log that found its queue full.",
@@ -117,7 +126,7 @@ impl Metrics {
             panics: IntCounter::new("burgee_panics_total", "Panics that were caught.")?,
             registry,
         };
-        let collectors: [Box<dyn prometheus::core::Collector>; 11] = [
+        let collectors: [Box<dyn prometheus::core::Collector>; 12] = [
             Box::new(metrics.requests.clone()),
             Box::new(metrics.duration.clone()),
             Box::new(metrics.in_flight.clone()),
@@ -126,6 +135,7 @@ impl Metrics {
             Box::new(metrics.connect_failures.clone()),
             Box::new(metrics.fallbacks.clone()),
             Box::new(metrics.forged_headers.clone()),
+            Box::new(metrics.connections_ended.clone()),
             Box::new(metrics.access_log_dropped.clone()),
             Box::new(metrics.panics.clone()),
             Box::new(build_info()?),

@@ -337,6 +337,9 @@ fn reserved(root: &Table<'_>) -> Vec<String> {
 
 fn limits(root: &Table<'_>) -> Limits {
     let defaults = Limits {
+        connections: descriptors().map_or(10_000, connections_for),
+        head_timeout: 10 * SECOND,
+        head_bytes: 64 * 1024,
         keepalive: 60 * SECOND,
         read_timeout: 60 * SECOND,
         write_timeout: 60 * SECOND,
@@ -344,6 +347,9 @@ fn limits(root: &Table<'_>) -> Limits {
         retries: 3,
     };
     let known = [
+        "connections",
+        "head_timeout",
+        "head_bytes",
         "keepalive",
         "read_timeout",
         "write_timeout",
@@ -358,8 +364,13 @@ fn limits(root: &Table<'_>) -> Limits {
         defaults.attribute_bytes as u64,
         1..=65_536,
     );
+    let connections = table.number("connections", defaults.connections as u64, 1..=1_000_000);
+    let head_bytes = table.number("head_bytes", defaults.head_bytes as u64, 1024..=1_048_576);
     let retries = table.number("retries", defaults.retries as u64, 0..=15);
     Limits {
+        connections: usize::try_from(connections).unwrap_or(defaults.connections),
+        head_timeout: table.duration("head_timeout", defaults.head_timeout, SECOND),
+        head_bytes: usize::try_from(head_bytes).unwrap_or(defaults.head_bytes),
         // pingora counts keep-alive in whole seconds.
         keepalive: table.duration("keepalive", defaults.keepalive, SECOND),
         read_timeout: table.duration("read_timeout", defaults.read_timeout, SECOND),
@@ -367,6 +378,17 @@ fn limits(root: &Table<'_>) -> Limits {
         attribute_bytes: usize::try_from(bytes).unwrap_or(defaults.attribute_bytes),
         retries: usize::try_from(retries).unwrap_or(defaults.retries),
     }
+}
+
+/// Each connection may need one to its upstream; some descriptors are left for everything else.
+fn connections_for(descriptors: usize) -> usize {
+    (descriptors.saturating_sub(256) / 2).clamp(16, 10_000)
+}
+
+/// How many files and sockets this process may have open. `None`: no bound.
+fn descriptors() -> Option<usize> {
+    let most = rustix::process::getrlimit(rustix::process::Resource::Nofile).current?;
+    usize::try_from(most).ok()
 }
 
 fn access_log(root: &Table<'_>) -> AccessLog {

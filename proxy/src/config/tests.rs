@@ -162,7 +162,7 @@ fn bad_values_are_refused_with_their_place() {
     refused(
         "routes",
         "routes: [{ upstream: stable }, { upstream: stable, path: api }]",
-        "7:50",
+        "7:52",
         "begin with `/`",
     );
     refused(

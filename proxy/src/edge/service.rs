@@ -9,13 +9,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::FutureExt;
-use pingora::proxy::HttpProxy;
 use pingora::server::configuration::ServerConf;
 use pingora::server::{Fds, ListenFds, ShutdownWatch};
 use pingora::services::listening::Service;
 use pingora::services::{Service as Listening, ServiceReadyNotifier, ServiceWithDependents};
 
 use super::Edge;
+use super::connection::Connections;
 use super::shutdown::Stop;
 use crate::config::Config;
 
@@ -65,7 +65,7 @@ pub fn server_settings(config: &Config) -> ServerConf {
 
 /// The edge on its listeners. Stops accepting when [`Stop`] says so, not when pingora does.
 pub struct EdgeService {
-    inner: Service<HttpProxy<Edge>>,
+    inner: Service<Connections>,
     sockets: ListenFds,
     stop: ShutdownWatch,
 }
@@ -78,7 +78,10 @@ impl EdgeService {
         settings: &Arc<ServerConf>,
         stop: &Stop,
     ) -> Self {
-        let mut inner = pingora::proxy::http_proxy_service_with_name(settings, edge, "edge");
+        let (limits, ended) = (edge.limits, edge.metrics.connections_ended.clone());
+        let proxy = pingora::proxy::http_proxy(settings, edge);
+        let connections = Connections::new(proxy, limits, ended);
+        let mut inner = Service::new("edge".to_owned(), connections);
         inner.threads = Some(settings.threads);
         let mut sockets = Fds::new();
         for listener in listeners {

@@ -377,6 +377,9 @@ impl World {
             upstreams: BTreeMap::from([("stable".to_owned(), upstream(&[stable.address]))]),
             routes,
             limits: Limits {
+                connections: 1000,
+                head_timeout: Duration::from_secs(10),
+                head_bytes: 64 * 1024,
                 keepalive: 60 * second,
                 read_timeout: 60 * second,
                 write_timeout: 60 * second,
