@@ -4,7 +4,7 @@ use burgee_eval::text::{Format, parse};
 use burgee_eval::{Compiler, FlagSet, Problem, Severity};
 
 fn compile(text: &str) -> (Result<FlagSet, Vec<Problem>>, burgee_eval::text::Locations) {
-    let parsed = parse(text, Format::Yaml).unwrap_or_else(|error| panic!("{error} in {text}"));
+    let parsed = parse(text, Format::Yaml).unwrap_or_else(|errors| panic!("{errors:?} in {text}"));
     (
         Compiler::new().compile("given", &parsed.value),
         parsed.locations,
