@@ -58,8 +58,7 @@ impl Config {
             .extension()
             .and_then(|extension| Format::from_extension(&extension.to_string_lossy()))
             .unwrap_or(Format::Yaml);
-        let parsed = text::parse(text, format)
-            .map_err(|error| vec![Finding::at(path, error.location, error.message)])?;
+        let parsed = text::parse(text, format).map_err(|errors| Finding::syntax(path, errors))?;
 
         let report = Report::new(path.parent().unwrap_or(Path::new("")));
         let config = read(&report, &parsed.value);
