@@ -101,7 +101,6 @@ async fn a_connection_that_says_nothing_is_closed() {
         "it was held for {lasted:?}"
     );
     assert!(said.is_empty(), "{said:?}");
-    ended(&proxy, "idle").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -136,20 +135,18 @@ async fn a_long_body_does_not_count_as_head() {
 async fn one_connection_too_many_is_closed_and_room_is_given_back() {
     let (_backend, _home, proxy) = serving(json!({ "connections": 4 })).await;
     let mut held = Vec::new();
-    for _ in 0..4 {
+    for _ in 0..12 {
         let mut stream = connect(&proxy).await;
-        stream
-            .write_all(b"GET / HTTP/1.1\r\n")
-            .await
-            .expect("it listens");
+        // Those beyond the fourth may be closed before they can say anything.
+        let _ = stream.write_all(b"GET / HTTP/1.1\r\n").await;
         held.push(stream);
     }
-    eventually("a fifth is closed at once", async || {
-        let (lasted, said) = until_closed(&mut connect(&proxy).await).await;
-        (lasted < Duration::from_secs(1) && said.is_empty()).then_some(())
-    })
-    .await;
-    ended(&proxy, "limit").await;
+    let limit = [("reason", "limit")];
+    proxy
+        .metric("burgee_connections_ended_total", &limit, |count| {
+            count > 7.5
+        })
+        .await;
     assert!(
         proxy.ready().await,
         "the admin listener has room of its own"

@@ -40,6 +40,7 @@ pub fn overridden<'s>(
         variant,
         reason: Reason::Override,
         error: None,
+        asked: None,
     })
 }
 

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use burgee_eval::text::{Location, Locations};
+use burgee_eval::text::{Location, Locations, SyntaxError};
 use burgee_eval::{Problem, Severity};
 
 /// One finding in one file.
@@ -58,6 +58,14 @@ impl Finding {
             message: message.into(),
             help: None,
         }
+    }
+
+    /// What makes a file neither JSON nor YAML.
+    pub fn syntax(file: &Path, errors: Vec<SyntaxError>) -> Vec<Self> {
+        errors
+            .into_iter()
+            .map(|error| Self::at(file, error.location, error.message))
+            .collect()
     }
 
     /// A problem of a document, placed in the file that it was read from.

@@ -160,8 +160,7 @@ fn compile(path: &Path, compiler: &mut Compiler) -> Result<FlagFile, Vec<Finding
             "make it a readable UTF-8 file",
         )
     })?;
-    let parsed = text::parse(&text, format)
-        .map_err(|error| vec![Finding::at(path, error.location, error.message)])?;
+    let parsed = text::parse(&text, format).map_err(|errors| Finding::syntax(path, errors))?;
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     let set = compiler.compile(&stem, &parsed.value).map_err(|problems| {
         problems

@@ -1,5 +1,6 @@
 //! Document to compiled flags: every check, all problems at once, each with its path.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -32,9 +33,9 @@ impl Compiler {
     /// (`metadata.flagSetId`).
     ///
     /// A document that breaks flagd's `flags.json`, whose `defaultVariant` names no variant, or that
-    /// is beyond a bound of [`crate::limits`] is refused, with every problem there is. A rule that
-    /// cannot be compiled spoils only its own flag: the set is served, and its
-    /// [`FlagSet::problems`] say so.
+    /// is beyond a bound of [`crate::limits`] is refused, with every problem there is, those of its
+    /// rules among them, each once for each flag that has it. A rule that cannot be compiled spoils
+    /// only its own flag: the set is served, and its [`FlagSet::problems`] say so.
     pub fn compile(&mut self, name: &str, document: &Value) -> Result<FlagSet, Vec<Problem>> {
         let mut problems = Problems::default();
         let Some(document) = document::decode(name, document, &mut problems) else {
@@ -42,9 +43,19 @@ impl Compiler {
         };
         let set = Set {
             id: Arc::from(document.id.as_str()),
-            evaluators: Arc::new(document.evaluators.cloned().unwrap_or_default()),
+            evaluators_known: document.evaluators.is_some(),
+            evaluators: Arc::new(document.evaluators.map(Cow::into_owned).unwrap_or_default()),
             metadata: &document.metadata,
         };
+        if problems.refuse() {
+            // The rules are still read for what is wrong with them, though by a compiler aside: a
+            // document that is refused numbers no attributes.
+            let mut aside = Self::new();
+            for source in document.flags {
+                aside.flag(source, &set, &mut problems);
+            }
+            return Err(problems.into_vec());
+        }
         let flags = document
             .flags
             .into_iter()
@@ -66,6 +77,7 @@ impl Compiler {
     fn flag(&mut self, source: FlagSource<'_>, set: &Set<'_>, problems: &mut Problems) -> Flag {
         let first = problems.len();
         let targeting = self.targeting(&source, set, problems);
+        problems.deduplicate(first);
         let reads = reads(&targeting);
         let own = problems
             .since(first)
@@ -139,6 +151,7 @@ impl Compiler {
         let builder = Builder {
             attributes: &mut self.attributes,
             evaluators: &set.evaluators,
+            evaluators_known: set.evaluators_known,
             flag_key: source.key,
             bucketing: source.bucketing,
             problems,
@@ -169,6 +182,8 @@ impl Targeting {
 struct Set<'d> {
     id: Arc<str>,
     evaluators: Arc<Map<String, Value>>,
+    /// Whether these are all there are: otherwise the document is refused for them.
+    evaluators_known: bool,
     metadata: &'d Map<String, Value>,
 }
 

@@ -9,6 +9,8 @@ mod delivery;
 mod flag;
 mod variants;
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
 use crate::bucketing::Bucketing;
@@ -17,18 +19,21 @@ use crate::limits::{MAX_FLAGS, MAX_NESTING, MAX_SET_NAME_BYTES};
 use crate::pointer::join_pointer;
 use crate::problem::{Problem, Problems, Severity};
 
-/// A document that no problem refuses.
+/// A document, as far as it could be read: whether it is refused, the problems say.
 #[derive(Debug)]
 pub(crate) struct Document<'d> {
     pub(crate) id: String,
     pub(crate) metadata: Map<String, Value>,
-    pub(crate) evaluators: Option<&'d Map<String, Value>>,
+    /// `None`: they are there, and could not be read.
+    pub(crate) evaluators: Option<Cow<'d, Map<String, Value>>>,
+    /// Of these, no more than a set may have.
     pub(crate) flags: Vec<FlagSource<'d>>,
 }
 
 /// One flag of a document.
 #[derive(Debug)]
 pub(crate) struct FlagSource<'d> {
+    /// Empty where it could not be read.
     pub(crate) key: &'d str,
     /// Where it stands: `/flags/<key>`, or `/flags/<index>`.
     pub(crate) path: String,
@@ -44,17 +49,26 @@ pub(crate) struct FlagSource<'d> {
     pub(crate) faults: Vec<Box<str>>,
 }
 
-/// Decodes a document. `None` exactly when a problem refuses it.
-pub(crate) fn decode<'d>(
-    name: &str,
-    document: &'d Value,
-    problems: &mut Problems,
-) -> Option<Document<'d>> {
-    let decoded = decode_all(name, document, problems);
-    if problems.refuse() { None } else { decoded }
+impl<'d> FlagSource<'d> {
+    /// A flag of which nothing is known but where it stands.
+    fn unread(key: &'d str, path: String, bucketing: Bucketing) -> Self {
+        Self {
+            key,
+            path,
+            enabled: false,
+            variants: Vec::new(),
+            default_variant: None,
+            targeting: None,
+            metadata: Map::new(),
+            header: None,
+            bucketing,
+            faults: Vec::new(),
+        }
+    }
 }
 
-fn decode_all<'d>(
+/// Decodes a document as far as it can be; `None` where nothing in it can.
+pub(crate) fn decode<'d>(
     name: &str,
     document: &'d Value,
     problems: &mut Problems,
@@ -77,9 +91,20 @@ fn decode_all<'d>(
     let metadata = scalars(root.get("metadata"), "/metadata", problems);
     let id = set_name(name, &metadata, problems);
     let bucketing = set_bucketing(&metadata, problems);
-    let evaluators = object(root.get("$evaluators"), "/$evaluators", problems);
-    let mut flags = flags(root.get("flags"), bucketing, problems);
-    delivery::apply(root.get("delivery"), &mut flags, problems);
+    let evaluators = match root.get("$evaluators") {
+        None => Some(Cow::Owned(Map::new())),
+        there => object(there, "/$evaluators", problems).map(Cow::Borrowed),
+    };
+    let Flags {
+        mut named,
+        unnamed,
+        all_keys_known,
+    } = flags(root.get("flags"), bucketing, problems);
+    delivery::apply(root.get("delivery"), &mut named, all_keys_known, problems);
+    let mut flags = named;
+    flags.extend(unnamed);
+    // Beyond the bound, the document is refused, and the work for it ends.
+    flags.truncate(MAX_FLAGS);
     Some(Document {
         id,
         metadata,
@@ -131,10 +156,9 @@ fn object<'d>(
             Some(members)
         }
         Some(other) => {
-            problems.push(refusal(
-                path,
-                format!("this must be an object, not {}", kind(other)),
-            ));
+            let message = format!("this must be an object, not {}", kind(other));
+            problems
+                .push(refusal(path, message).help("write names with a value each, or remove it"));
             None
         }
     }
@@ -168,13 +192,15 @@ fn set_name(name: &str, metadata: &Map<String, Value>, problems: &mut Problems) 
         None => (name, "/metadata"),
         Some(Value::String(id)) => (id.as_str(), "/metadata/flagSetId"),
         Some(other) => {
-            problems.push(refusal(
-                "/metadata/flagSetId",
-                format!(
-                    "flagSetId names the set and must be a string, not {}",
-                    kind(other)
-                ),
-            ));
+            let message = format!(
+                "flagSetId names the set and must be a string, not {}",
+                kind(other)
+            );
+            let help = match other {
+                Value::Number(_) | Value::Bool(_) => format!("quote it: \"{other}\""),
+                _ => "write a name in quotes, or remove it".to_owned(),
+            };
+            problems.push(refusal("/metadata/flagSetId", message).help(help));
             return name.to_owned();
         }
     };
@@ -188,13 +214,11 @@ fn set_name(name: &str, metadata: &Map<String, Value>, problems: &mut Problems) 
             ),
         );
     } else if id.len() > MAX_SET_NAME_BYTES {
-        problems.push(refusal(
-            path,
-            format!(
-                "the name of the set has {} bytes, and at most {MAX_SET_NAME_BYTES} are allowed",
-                id.len()
-            ),
-        ));
+        let message = format!(
+            "the name of the set has {} bytes, and at most {MAX_SET_NAME_BYTES} are allowed",
+            id.len()
+        );
+        problems.push(refusal(path, message).help("shorten metadata.flagSetId"));
     }
     id.to_owned()
 }
@@ -215,31 +239,47 @@ fn set_bucketing(metadata: &Map<String, Value>, problems: &mut Problems) -> Buck
     }
 }
 
-fn flags<'d>(
-    value: Option<&'d Value>,
-    bucketing: Bucketing,
-    problems: &mut Problems,
-) -> Vec<FlagSource<'d>> {
-    let mut sources: Vec<FlagSource<'d>> = Vec::new();
+/// All flags of a document.
+#[derive(Default)]
+struct Flags<'d> {
+    /// In order of key.
+    named: Vec<FlagSource<'d>>,
+    /// Of a list; those whose key is not there, or is none. Their document is refused.
+    unnamed: Vec<FlagSource<'d>>,
+    /// Whether there are no more than the named.
+    all_keys_known: bool,
+}
+
+fn flags<'d>(value: Option<&'d Value>, bucketing: Bucketing, problems: &mut Problems) -> Flags<'d> {
+    let mut named: Vec<FlagSource<'d>> = Vec::new();
+    let mut unnamed = Vec::new();
     match value {
         None => problems
             .push(refusal("", "there are no flags").help("add `flags:`, and a flag under it")),
         Some(Value::Object(members)) => {
             for (key, value) in members {
                 let path = join_pointer("/flags", key);
-                sources.extend(flag::decode(key, value, path, bucketing, problems));
+                if key.is_empty() {
+                    let problem = refusal(&path, "a flag's key is empty");
+                    problems.push(problem.help("give it a name"));
+                }
+                named.push(flag::decode(key, value, path, bucketing, problems));
             }
         }
         Some(Value::Array(items)) => {
             for (index, value) in items.iter().enumerate() {
                 let path = format!("/flags/{index}");
-                let Some(key) = array_key(value, &path, problems) else {
-                    continue;
+                let key = array_key(value, &path, problems);
+                let of = if key.is_some() {
+                    &mut named
+                } else {
+                    &mut unnamed
                 };
-                sources.extend(flag::decode(key, value, path, bucketing, problems));
+                let key = key.unwrap_or_default();
+                of.push(flag::decode(key, value, path, bucketing, problems));
             }
-            sources.sort_by(|a, b| a.key.cmp(b.key));
-            for pair in sources.windows(2) {
+            named.sort_by(|a, b| a.key.cmp(b.key));
+            for pair in named.windows(2) {
                 if pair[0].key == pair[1].key {
                     let message = format!("the flag {:?} is defined a second time", pair[1].key);
                     problems.push(
@@ -250,36 +290,49 @@ fn flags<'d>(
                 }
             }
         }
-        Some(other) => problems.push(refusal(
-            "/flags",
-            format!("flags are an object or a list, not {}", kind(other)),
-        )),
+        Some(other) => {
+            let message = format!("flags are an object or a list, not {}", kind(other));
+            problems.push(
+                refusal("/flags", message)
+                    .help("write a flag under it, or `flags: {}` where there is none yet"),
+            );
+        }
     }
-    if sources.len() > MAX_FLAGS {
+    let count = named.len() + unnamed.len();
+    if count > MAX_FLAGS {
         problems.push(
             refusal(
                 "/flags",
-                format!(
-                    "there are {} flags, and at most {MAX_FLAGS} are allowed",
-                    sources.len()
-                ),
+                format!("there are {count} flags, and at most {MAX_FLAGS} are allowed"),
             )
             .help("split the flag set"),
         );
     }
     // A map may keep the order of the text, depending on how serde_json was built.
-    sources.sort_by(|a, b| a.key.cmp(b.key));
-    sources
+    named.sort_by(|a, b| a.key.cmp(b.key));
+    let readable = matches!(value, Some(Value::Object(_) | Value::Array(_)));
+    Flags {
+        all_keys_known: readable && unnamed.is_empty(),
+        named,
+        unnamed,
+    }
 }
 
+/// The key of a flag in a list, if it has one. What is no flag at all is reported where it is decoded.
 fn array_key<'d>(value: &'d Value, path: &str, problems: &mut Problems) -> Option<&'d str> {
-    match value.get("key") {
-        Some(Value::String(key)) => Some(key),
+    let members = value.as_object()?;
+    match members.get("key") {
+        Some(Value::String(key)) => {
+            if key.is_empty() {
+                let problem = refusal(join_pointer(path, "key"), "a flag's key is empty");
+                problems.push(problem.help("give it a name"));
+            }
+            Some(key)
+        }
         Some(other) => {
-            problems.push(refusal(
-                join_pointer(path, "key"),
-                format!("a flag's key must be a string, not {}", kind(other)),
-            ));
+            let message = format!("a flag's key must be a string, not {}", kind(other));
+            let problem = refusal(join_pointer(path, "key"), message);
+            problems.push(problem.help("write its name in quotes"));
             None
         }
         None => {

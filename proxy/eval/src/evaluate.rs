@@ -52,6 +52,8 @@ pub struct Decision<'s> {
     pub reason: Reason,
     /// With reason `Error`.
     pub error: Option<ErrorCode>,
+    /// With error `TypeMismatch`: the type that was asked for.
+    pub asked: Option<ValueType>,
 }
 
 /// The type an SDK asks for.
@@ -67,6 +69,18 @@ pub enum ValueType {
     Float,
     /// `object`
     Object,
+}
+
+impl ValueType {
+    fn with_article(self) -> &'static str {
+        match self {
+            Self::Boolean => "a boolean",
+            Self::String => "a string",
+            Self::Integer => "an integer",
+            Self::Float => "a float",
+            Self::Object => "an object",
+        }
+    }
 }
 
 impl<'s> Decision<'s> {
@@ -92,12 +106,8 @@ impl<'s> Decision<'s> {
             }
             ErrorCode::ParseError => self.flag.faults.join("; "),
             ErrorCode::TypeMismatch => {
-                let has = self
-                    .flag
-                    .variants
-                    .first()
-                    .map_or("no value", |variant| kind(&variant.value));
-                format!("{key:?} is {has}, which is not what was asked for")
+                let asked = self.asked.map_or("another type", ValueType::with_article);
+                format!("the value is {}, but {asked} was asked for", self.has())
             }
             ErrorCode::General => {
                 format!("the rule of {key:?} gave something that names no variant")
@@ -120,7 +130,20 @@ impl<'s> Decision<'s> {
         if fits {
             self
         } else {
-            Self::failed(self.flag, ErrorCode::TypeMismatch)
+            Self {
+                asked: Some(wanted),
+                ..Self::failed(self.flag, ErrorCode::TypeMismatch)
+            }
+        }
+    }
+
+    /// What the flag's values are, which have one type, for one who asked for another.
+    fn has(&self) -> &'static str {
+        match self.flag.variants.first().map(|variant| &variant.value) {
+            // Among numbers, only a float is not what was asked for.
+            Some(Json::Number(_)) if self.asked == Some(ValueType::Integer) => "a float",
+            Some(value) => kind(value),
+            None => "nothing",
         }
     }
 
@@ -130,6 +153,7 @@ impl<'s> Decision<'s> {
             variant: None,
             reason: Reason::Error,
             error: Some(error),
+            asked: None,
         }
     }
 
@@ -139,6 +163,7 @@ impl<'s> Decision<'s> {
             variant,
             reason,
             error: None,
+            asked: None,
         }
     }
 

@@ -1,5 +1,7 @@
 //! What is wrong with a document, where, and what to do.
 
+use std::collections::HashSet;
+
 use crate::limits::MAX_PROBLEMS;
 
 /// How bad it is.
@@ -43,8 +45,9 @@ impl Problem {
         }
     }
 
+    /// A flag without a key is no name to go by: its path has to do.
     pub(crate) fn of(mut self, flag: &str) -> Self {
-        self.flag = Some(flag.to_owned());
+        self.flag = (!flag.is_empty()).then(|| flag.to_owned());
         self
     }
 
@@ -103,8 +106,27 @@ impl Problems {
     }
 
     /// Those that came after there were `len`.
-    pub(crate) fn since(&mut self, len: usize) -> &mut [Problem] {
-        &mut self.found[len..]
+    pub(crate) fn since(&self, len: usize) -> &[Problem] {
+        &self.found[len..]
+    }
+
+    /// Says of which flag those are that came after there were `len`.
+    pub(crate) fn assign(&mut self, len: usize, flag: &str) {
+        let found = self.found.drain(len..).map(|problem| problem.of(flag));
+        let found: Vec<Problem> = found.collect();
+        self.found.extend(found);
+    }
+
+    /// Leaves one of each that came after there were `len`: a rule that refers to an evaluator twice
+    /// finds everything in it twice.
+    pub(crate) fn deduplicate(&mut self, len: usize) {
+        let mut seen = HashSet::new();
+        let later = self.found.split_off(len);
+        for problem in later {
+            if seen.insert((problem.path.clone(), problem.message.clone())) {
+                self.found.push(problem);
+            }
+        }
     }
 
     /// Whether one of them refuses the document, reported or not.

@@ -11,7 +11,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use crate::limits::{MAX_KEY_BYTES, MAX_NESTING, MAX_TEXT_BYTES};
+use crate::limits::{MAX_KEY_BYTES, MAX_NESTING, MAX_PROBLEMS, MAX_TEXT_BYTES};
 
 /// How a text is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -121,14 +121,14 @@ impl Parts {
 
 /// What makes a key unfit, if anything does.
 fn key_problem(key: &str, is_there: bool) -> Option<String> {
-    if is_there {
+    if key.len() > MAX_KEY_BYTES {
+        Some(format!(
+            "this key has {} bytes, and at most {MAX_KEY_BYTES} are allowed: shorten it",
+            key.len()
+        ))
+    } else if is_there {
         Some(format!(
             "the key {key:?} stands here a second time: remove one of the two"
-        ))
-    } else if key.len() > MAX_KEY_BYTES {
-        Some(format!(
-            "this key has {} bytes, and at most {MAX_KEY_BYTES} are allowed",
-            key.len()
         ))
     } else {
         None
@@ -139,7 +139,7 @@ fn too_deep() -> String {
     format!("values nest more than {MAX_NESTING} levels deep: flatten the document")
 }
 
-/// A text that is neither JSON nor YAML.
+/// One thing that makes a text neither JSON nor YAML, or that only one of the two can say.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct SyntaxError {
@@ -149,16 +149,55 @@ pub struct SyntaxError {
     pub message: String,
 }
 
+/// What is wrong with one text, as much as is reported.
+#[derive(Default)]
+struct SyntaxErrors {
+    found: Vec<SyntaxError>,
+    /// How many are not reported, and where the first of them is.
+    dropped: Option<(usize, Location)>,
+}
+
+impl SyntaxErrors {
+    fn push(&mut self, error: SyntaxError) {
+        if self.found.len() < MAX_PROBLEMS {
+            self.found.push(error);
+        } else {
+            self.dropped.get_or_insert((0, error.location)).0 += 1;
+        }
+    }
+
+    /// What was parsed, unless something is wrong with it.
+    fn or(mut self, parsed: Parsed) -> Result<Parsed, Vec<SyntaxError>> {
+        self.found.sort_by_key(|error| error.location);
+        if let Some((dropped, location)) = self.dropped {
+            self.found.push(SyntaxError {
+                location,
+                message: format!("there are {dropped} more errors: mend the others first"),
+            });
+        }
+        if self.found.is_empty() {
+            Ok(parsed)
+        } else {
+            Err(self.found)
+        }
+    }
+}
+
 /// Parses a whole text.
-pub fn parse(text: &str, format: Format) -> Result<Parsed, SyntaxError> {
+///
+/// # Errors
+///
+/// Every error there is, at least one, in order of place. Only where the text cannot be read any
+/// further (it is no JSON, or no YAML, from there on) does what follows remain unexamined.
+pub fn parse(text: &str, format: Format) -> Result<Parsed, Vec<SyntaxError>> {
     if text.len() > MAX_TEXT_BYTES {
-        return Err(SyntaxError {
+        return Err(vec![SyntaxError {
             location: Location::START,
             message: format!(
                 "the text has {} bytes, and at most {MAX_TEXT_BYTES} are read: split the flag set",
                 text.len()
             ),
-        });
+        }]);
     }
     match format {
         Format::Json => json::parse(text),

@@ -60,10 +60,10 @@ fn nesting() {
                 "{format:?} {open}"
             );
             for depth in [MAX_NESTING + 1, 10_000] {
-                let error = parse(&text(depth), format).expect_err("too deep");
+                let errors = parse(&text(depth), format).expect_err("too deep");
                 assert!(
-                    error.message.contains("levels deep"),
-                    "{format:?} {open} {depth}: {error}"
+                    errors.len() == 1 && errors[0].message.contains("levels deep"),
+                    "{format:?} {open} {depth}: {errors:?}"
                 );
             }
         }
@@ -220,6 +220,31 @@ fn key_bytes() {
         assert!(parse(&text(MAX_KEY_BYTES), format).is_ok());
         assert!(parse(&text(MAX_KEY_BYTES + 1), format).is_err());
     }
+}
+
+#[test]
+fn syntax_errors() {
+    for format in [Format::Json, Format::Yaml] {
+        let errors = |again: usize| {
+            let text = format!("{{\"a\": 0{}}}", ", \"a\": 1".repeat(again));
+            parse(&text, format).expect_err("refused")
+        };
+        let all = errors(MAX_PROBLEMS);
+        assert_eq!(all.len(), MAX_PROBLEMS);
+        assert!(all.iter().all(|error| error.message.contains("remove one")));
+        let some = errors(MAX_PROBLEMS + 7);
+        assert_eq!(some.len(), MAX_PROBLEMS + 1);
+        let last = &some[MAX_PROBLEMS];
+        assert!(
+            last.message.starts_with("there are 7 more errors"),
+            "{last}"
+        );
+    }
+    // A directive makes every tag as long as it likes; what is reported stays short.
+    let tags = "- !e!x 1\n".repeat(MAX_PROBLEMS);
+    let text = format!("%TAG !e! tag:{}\n---\n{tags}", "x".repeat(100_000));
+    let errors = parse(&text, Format::Yaml).expect_err("refused");
+    assert!(errors.iter().all(|error| error.message.len() < 1_000));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use burgee_eval::text::{Format, parse};
 use burgee_eval::{Compiler, FlagSet, Problem, Severity};
 
 fn compile(text: &str) -> (Result<FlagSet, Vec<Problem>>, burgee_eval::text::Locations) {
-    let parsed = parse(text, Format::Yaml).unwrap_or_else(|error| panic!("{error} in {text}"));
+    let parsed = parse(text, Format::Yaml).unwrap_or_else(|errors| panic!("{errors:?} in {text}"));
     (
         Compiler::new().compile("given", &parsed.value),
         parsed.locations,
@@ -25,6 +25,9 @@ fn problems(text: &str) -> Vec<String> {
         refused, document,
         "refused exactly when a problem says so: {problems:?}"
     );
+    for problem in &problems {
+        assert!(problem.help.is_some(), "says what to do: {problem:?}");
+    }
     let shown = problems.iter().map(|problem| {
         let place = locations.find(&problem.path);
         let severity = match problem.severity {
@@ -80,6 +83,85 @@ fn every_problem_comes_at_once() {
             "document /flags/two 7:3 a flag must be an object, not a number",
         ],
     );
+}
+
+#[test]
+fn a_wrong_shape_hides_no_rule() {
+    let b = "  b: { state: ENABLED, variants: { t: 1 }, targeting: { zap: [1] } }\n";
+    check(
+        &format!("flags:\n  a: {{ state: ENBLED, variants: {{ t: 1 }} }}\n{b}"),
+        &[
+            "document /flags/a/state 2:8 the state \"ENBLED\" does not exist",
+            "flag /flags/b/targeting/zap 3:57 there is no operator \"zap\"",
+        ],
+    );
+    // Nor that of the same flag, nor what its rule refers to, nor what it is delivered with.
+    check(
+        "$evaluators: { e: { zip: [] } }\nflags:\n  a: { state: ENBLED, targeting: { if: [{ $ref: e }, { $ref: e }, { $ref: f }] } }\ndelivery: { a: { bucketing: v4 }, b: { heeder: x } }\n",
+        &[
+            "document /flags/a/state 3:8 the state \"ENBLED\" does not exist",
+            "document /flags/a 3:3 this flag has no variants",
+            "flag /delivery/a/bucketing 4:18 \"v4\" is not a bucketing",
+            "flag /delivery/b 4:35 there is no flag \"b\" in this set",
+            "flag /delivery/b/heeder 4:40 there is no delivery setting \"heeder\"",
+            "flag /$evaluators/e/zip 1:21 there is no operator \"zip\"",
+            "flag /flags/a/targeting/if/2 3:67 there is no evaluator \"f\"",
+        ],
+    );
+    // Whatever else refuses the document.
+    check(
+        &format!("metadata: 5\nflags:\n{b}"),
+        &[
+            "document /metadata 1:1 this must be an object, not a number",
+            "flag /flags/b/targeting/zap 3:57 there is no operator \"zap\"",
+        ],
+    );
+}
+
+#[test]
+fn what_could_not_be_read_is_not_missed_elsewhere() {
+    // The flag is there, though it is none.
+    check(
+        "flags: { a: 5 }\ndelivery: { a: { header: x, heeder: x } }",
+        &[
+            "document /flags/a 1:10 a flag must be an object, not a number",
+            "flag /delivery/a/heeder 2:29 there is no delivery setting \"heeder\"",
+        ],
+    );
+    check(
+        "flags: null\ndelivery: { a: { heeder: x } }",
+        &[
+            "document /flags 1:1 flags are an object or a list, not null",
+            "flag /delivery/a/heeder 2:18 there is no delivery setting \"heeder\"",
+        ],
+    );
+    check(
+        "flags:\n- { state: ENABLED, variants: { on: 1 } }\ndelivery: { a: { header: x } }",
+        &["document /flags/0 2:3 this flag has no key"],
+    );
+    check(
+        &format!(
+            "$evaluators: []\n{}",
+            with_rule("{ if: [{ $ref: e }, on, { zap: [] }] }")
+        ),
+        &[
+            "document /$evaluators 1:1 this must be an object, not a list",
+            "flag /flags/f/targeting/if/2/zap 7:42 there is no operator \"zap\"",
+        ],
+    );
+}
+
+#[test]
+fn a_refused_document_numbers_no_attributes() {
+    let mut compiler = Compiler::new();
+    let document = parse(
+        "flags: { a: { state: ENBLED, variants: { t: 1 }, targeting: { '!': [{ var: x }] } } }",
+        Format::Yaml,
+    );
+    let document = document.expect("it parses").value;
+    let before = format!("{:?}", compiler.attributes());
+    compiler.compile("given", &document).expect_err("refused");
+    assert_eq!(format!("{:?}", compiler.attributes()), before);
 }
 
 #[test]
@@ -159,6 +241,24 @@ fn flags_in_a_list_have_a_key_each() {
             "document /flags/3 5:3 the flag \"a\" is defined a second time",
         ],
     );
+    // What has no key is examined like any other.
+    check(
+        "flags:\n- { state: ENBLED, variants: { on: 1 }, targeting: { zap: [] } }\n- { key: 1 }\n- 5\n- { key: '', state: ENABLED, variants: { on: 1 } }\n",
+        &[
+            "document /flags/0 2:3 this flag has no key",
+            "document /flags/0/state 2:5 the state \"ENBLED\" does not exist",
+            "document /flags/1/key 3:5 a flag's key must be a string, not a number",
+            "document /flags/1 3:3 this flag has no state",
+            "document /flags/1 3:3 this flag has no variants",
+            "document /flags/2 4:3 a flag must be an object, not a number",
+            "document /flags/3/key 5:5 a flag's key is empty",
+            "flag /flags/0/targeting/zap 2:54 there is no operator \"zap\"",
+        ],
+    );
+    let (result, _) = compile("flags: [{ state: ENBLED }, 5]");
+    for problem in result.expect_err("refused") {
+        assert_eq!(problem.flag, None, "no flag is called nothing");
+    }
     let (set, _) = compile(
         "flags:\n- { key: b, state: ENABLED, variants: { on: 1 } }\n- { key: a, state: ENABLED, variants: { on: 1 } }\n",
     );
@@ -273,6 +373,31 @@ fn help_says_what_to_do() {
     assert_eq!(
         help("flags: { f: { state: enabled, variants: { on: 1 } } }"),
         "write ENABLED or DISABLED"
+    );
+    assert_eq!(
+        help("flags: null"),
+        "write a flag under it, or `flags: {}` where there is none yet"
+    );
+    assert_eq!(
+        help("flags: { f: { state: ENABLED, variants: [on] } }"),
+        "give each value a name: `\"on\": true`"
+    );
+    assert_eq!(
+        help("metadata: { flagSetId: 5 }\nflags: {}"),
+        "quote it: \"5\""
+    );
+    assert_eq!(
+        help(&with_rule("{ '==': [1] }")),
+        "add the 1 missing at the end"
+    );
+    assert_eq!(help(&with_rule("{ '!': [1, 2, 3] }")), "remove the last 2");
+    assert_eq!(
+        help(&with_rule("{ if: on }")),
+        "write them in brackets: `\"if\": [ … ]`"
+    );
+    assert_eq!(
+        help("flags: { f: 5 }"),
+        "write its `state` and its `variants`"
     );
 }
 

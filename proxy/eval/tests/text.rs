@@ -7,20 +7,26 @@ use serde_json::{Value as Json, json};
 fn check(format: Format, text: &str, expected: &Json) {
     match parse(text, format) {
         Ok(parsed) => assert_eq!(&parsed.value, expected, "{text}"),
-        Err(error) => panic!("{text}: {error}"),
+        Err(errors) => panic!("{text}: {errors:?}"),
     }
 }
 
 /// Refused at this line and column, with a message that has these words.
 #[track_caller]
 fn refuse(format: Format, text: &str, line: u32, column: u32, words: &str) {
-    let error = parse(text, format).expect_err(text);
-    assert!(error.message.contains(words), "{text}: {}", error.message);
-    assert_eq!(
-        (error.location.line, error.location.column),
-        (line, column),
-        "{text}: {error}"
-    );
+    refuse_all(format, text, &[(line, column, words)]);
+}
+
+/// Refused with exactly these errors, in this order.
+#[track_caller]
+fn refuse_all(format: Format, text: &str, expected: &[(u32, u32, &str)]) {
+    let errors = parse(text, format).expect_err(text);
+    assert_eq!(errors.len(), expected.len(), "{text}: {errors:?}");
+    for (error, (line, column, words)) in errors.iter().zip(expected) {
+        assert!(error.message.contains(words), "{text}: {}", error.message);
+        let location = (error.location.line, error.location.column);
+        assert_eq!(location, (*line, *column), "{text}: {error}");
+    }
 }
 
 #[track_caller]
@@ -150,6 +156,85 @@ fn yaml_refuses_what_is_ambiguous() {
 }
 
 #[test]
+fn every_error_of_a_text_comes_at_once() {
+    let again = "a second time";
+    for format in [Format::Json, Format::Yaml] {
+        refuse_all(
+            format,
+            "{\"state\": 1, \"state\": 2, \"state\": 3,\n \"variants\": {\"t\": 1, \"t\": 2},\n \"variants\": {\"u\": 1, \"u\": [{\"x\": 1, \"x\": 2}]}}",
+            &[
+                (1, 14, again),
+                (1, 26, again),
+                (2, 23, again),
+                (3, 2, again),
+                (3, 23, again),
+                (3, 38, again),
+            ],
+        );
+    }
+    refuse_all(
+        Format::Yaml,
+        "{state: E, state: D, variants: {t: 1, t: 2}}",
+        &[(1, 12, again), (1, 39, again)],
+    );
+    refuse_all(
+        Format::Yaml,
+        "a: .nan\nb: [1e999, -.inf]\n? [c]\n: {x: .inf}\nd: !thing {e: !!int f}\ng: &g [*g]\n<<: 1\n*g : 2\na: 3\n",
+        &[
+            (1, 4, "finite"),
+            (2, 5, "too large"),
+            (2, 12, "finite"),
+            (3, 3, "keys are plain text"),
+            (4, 7, "finite"),
+            (5, 4, "tag"),
+            (5, 15, "tag"),
+            (6, 8, "inside the value"),
+            (7, 1, "merge keys"),
+            (8, 1, "keys are plain text"),
+            (9, 1, again),
+        ],
+    );
+    // What the text was refused for before it could not be read any further is not lost.
+    refuse_all(
+        Format::Yaml,
+        "a: 1\na: 2\nb: [.nan, 3\nc: }\n",
+        &[(2, 1, again), (3, 5, "finite"), (4, 2, "not YAML")],
+    );
+}
+
+#[test]
+fn a_text_that_cannot_be_read_says_what_to_do() {
+    let tabs = "replace the tab by spaces";
+    refuse(Format::Yaml, "a:\n\tb: 1", 2, 2, tabs);
+    refuse(Format::Yaml, "flags:\n  a:\n\t  b: 1", 3, 4, tabs);
+    // Where the parser takes the line with the tab for more of the value.
+    refuse(Format::Yaml, "a:\n  b: 1\n\tc: 2", 2, 6, tabs);
+    refuse(Format::Yaml, "a: |\n\tx", 1, 4, tabs);
+    let indent = "indent this line";
+    refuse(Format::Yaml, "a:\n   b: 1\n  c: 2", 3, 3, indent);
+    refuse(Format::Yaml, "a:\n  b: 1\n c: 2", 3, 2, indent);
+    refuse(Format::Yaml, "a: 1\n  b: 2", 2, 4, indent);
+    refuse(Format::Yaml, "a: [1,\n2]", 2, 1, indent);
+    refuse(Format::Yaml, "- 1\nb: 2", 2, 1, "begin it with `-`");
+    refuse(Format::Yaml, "  a: 1\nb: 2", 2, 1, "in the same column");
+    refuse(Format::Yaml, "a: [1", 2, 1, "close the bracket");
+    refuse(Format::Yaml, "a: {b: 1", 2, 1, "close the bracket");
+    refuse(Format::Yaml, "a: \"x", 1, 4, "close the quote");
+    refuse(Format::Yaml, "a: }", 1, 4, "remove the bracket");
+    refuse(Format::Yaml, "a: @x", 1, 4, "quote a value");
+    refuse(Format::Yaml, "a: *nope", 1, 4, "define the anchor");
+    refuse(Format::Json, "{\"a\":1,}", 1, 8, "remove the comma");
+    refuse(Format::Json, "[1,]", 1, 4, "remove the comma");
+    refuse(Format::Json, "[1", 1, 2, "close the list with `]`");
+    refuse(Format::Json, "{\"a\":1", 1, 6, "close the object with `}`");
+    refuse(Format::Json, "{\"a\":", 1, 5, "the value that is missing");
+    refuse(Format::Json, "\"x", 1, 2, "close the string");
+    refuse(Format::Json, "{\"a\":1 \"b\":2}", 1, 8, "add the comma");
+    refuse(Format::Json, "{a:1}", 1, 2, "in double quotes");
+    refuse(Format::Json, "// x\n{}", 1, 1, "no comments");
+}
+
+#[test]
 fn yaml_aliases_are_copies() {
     check(
         Format::Yaml,
@@ -158,6 +243,17 @@ fn yaml_aliases_are_copies() {
     );
     // Inside of an alias, the place is the alias's.
     place(Format::Yaml, "a: &x {b: [1]}\nc: *x", "/c/b/0", 2, 1);
+}
+
+#[test]
+fn delivery_has_places() {
+    let yaml = "delivery:\n  a/b:\n    bucketing: v2\n    header: x\n";
+    place(Format::Yaml, yaml, "/delivery/a~1b/header", 4, 5);
+    let json = "{\"delivery\": {\n \"a/b\": {\"bucketing\": \"v2\",\n  \"header\": \"x\"}}}";
+    place(Format::Json, json, "/delivery/a~1b/header", 3, 3);
+    // Without the setting, its entry; without the entry, the beginning of the document.
+    place(Format::Yaml, yaml, "/delivery/a~1b/nope", 2, 3);
+    place(Format::Yaml, "flags: {}", "/delivery/c/header", 1, 1);
 }
 
 #[test]

@@ -70,9 +70,7 @@ impl Config {
             .unwrap_or(Format::Yaml);
         let parsed = match text::parse(text, format) {
             Ok(parsed) => parsed,
-            Err(error) => {
-                return (None, vec![Finding::at(path, error.location, error.message)]);
-            }
+            Err(errors) => return (None, Finding::syntax(path, errors)),
         };
 
         let report = Report::new(path.parent().unwrap_or(Path::new("")));

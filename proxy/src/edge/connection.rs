@@ -25,7 +25,7 @@ pub(super) struct Connections {
     proxy: Arc<HttpProxy<Edge>>,
     limits: Limits,
     room: Arc<Semaphore>,
-    /// By reason: `limit`, `idle`, `head_timeout`, `head_size`.
+    /// By reason: `limit`, `head_timeout`, `head_size`.
     ended: IntCounterVec,
 }
 
@@ -63,7 +63,10 @@ impl Connections {
         let served = tokio::select! {
             served = Arc::clone(&head).serve(request) => served,
             () = head.overdue(self.limits.keepalive, self.limits.head_timeout) => {
-                self.count(if head.has_begun() { "head_timeout" } else { "idle" });
+                // Waiting in silence for a next request is what kept connections do.
+                if head.has_begun() {
+                    self.count("head_timeout");
+                }
                 None
             }
         };

@@ -84,7 +84,8 @@ pub(super) struct Hints<'r> {
 impl Devices {
     /// Compiles uap-core's expressions.
     pub(super) fn build() -> anyhow::Result<Self> {
-        let parsed = text::parse(REGEXES, text::Format::Yaml)?;
+        let parsed =
+            text::parse(REGEXES, text::Format::Yaml).map_err(|mut errors| errors.swap_remove(0))?;
         let ua_parser::Regexes {
             user_agent_parsers,
             os_parsers,

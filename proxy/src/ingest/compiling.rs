@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use burgee_eval::text::{Locations, parse};
+use burgee_eval::text::{Locations, SyntaxError, parse};
 use burgee_eval::{Compiler, FlagSet, Problem, Severity, Snapshot};
 
 use super::sets::Job;
@@ -81,9 +81,9 @@ fn compile(
     job: &Job,
     text: &FlagSetText,
 ) -> Result<Arc<FlagSet>, Refusal> {
-    let parsed = parse(&text.text, text.format).map_err(|error| Refusal {
+    let parsed = parse(&text.text, text.format).map_err(|errors| Refusal {
         reason: "syntax",
-        message: format!("{}:{}: {error}", error.location.line, error.location.column),
+        message: lines(&errors),
     })?;
     // A document that makes the compiler panic must not take every proxy down with it. The compiler
     // only numbers attributes, so that what it holds afterwards is still true.
@@ -120,6 +120,15 @@ pub(super) fn holders<'p>(
         holders.entry(&*set.id).or_insert((place.as_str(), set));
     }
     holders
+}
+
+/// Every error of the text, with its place.
+fn lines(errors: &[SyntaxError]) -> String {
+    let lines: Vec<String> = errors
+        .iter()
+        .map(|error| format!("{}:{}: {error}", error.location.line, error.location.column))
+        .collect();
+    lines.join("; ")
 }
 
 /// Every problem that refuses the document, each on its line.

@@ -15,10 +15,12 @@ const KNOWN_KEYS: [&str; 2] = ["header", "bucketing"];
 /// Keys that have a meaning, which this version does not give them.
 const FUTURE_KEYS: [&str; 4] = ["regions", "requires", "layer", "stale"];
 
-/// Applies every entry to its flag. `flags` are in order of key.
+/// Applies every entry to its flag. `flags` are in order of key; where the keys of some could not be
+/// read, an entry may be one of theirs.
 pub(super) fn apply<'d>(
     value: Option<&'d Value>,
     flags: &mut [FlagSource<'d>],
+    all_keys_known: bool,
     problems: &mut Problems,
 ) {
     let entries = match value {
@@ -26,24 +28,31 @@ pub(super) fn apply<'d>(
         Some(Value::Object(entries)) => entries,
         Some(other) => {
             let message = format!("delivery is an object by flag, not {}", kind(other));
-            problems.push(refusal("/delivery", message));
+            let help = "write the flag's key and its settings under it";
+            problems.push(refusal("/delivery", message).help(help));
             return;
         }
     };
     for (key, entry) in entries {
         let path = join_pointer("/delivery", key);
-        match flags.binary_search_by(|flag| flag.key.cmp(key)) {
-            Ok(index) => apply_entry(entry, &path, &mut flags[index], problems),
-            Err(_) => problems.push(
+        if let Ok(index) = flags.binary_search_by(|flag| flag.key.cmp(key)) {
+            apply_entry(entry, &path, &mut flags[index], problems);
+            continue;
+        }
+        if all_keys_known {
+            problems.push(
                 Problem::new(
                     Severity::Flag,
-                    path,
+                    &path,
                     format!("there is no flag {key:?} in this set"),
                 )
                 .of(key)
+                .help("remove it, or add the flag")
                 .suggest(key, flags.iter().map(|flag| flag.key)),
-            ),
+            );
         }
+        let mut nobody = FlagSource::unread(key, String::new(), Bucketing::default());
+        apply_entry(entry, &path, &mut nobody, problems);
     }
 }
 
@@ -55,7 +64,9 @@ fn apply_entry<'d>(
 ) {
     let Value::Object(members) = entry else {
         let message = format!("this must be an object, not {}", kind(entry));
-        spoil(flag, Problem::new(Severity::Flag, path, message), problems);
+        let problem = Problem::new(Severity::Flag, path, message);
+        let help = "write its settings: `header` and `bucketing`";
+        spoil(flag, problem.help(help), problems);
         return;
     };
     for (key, value) in members {
@@ -81,7 +92,10 @@ fn apply_setting<'d>(
     let problem = |message: String| Problem::new(Severity::Flag, path, message);
     match (key, value) {
         ("header", Value::String(header)) if !header.is_empty() => flag.header = Some(header),
-        ("header", _) => return Err(problem(format!("{value} is not the name of a header"))),
+        ("header", _) => {
+            let problem = problem(format!("{value} is not the name of a header"));
+            return Err(problem.help("write a name such as `x-flag-checkout`, or remove it"));
+        }
         ("bucketing", _) => match value.as_str().and_then(Bucketing::from_name) {
             Some(bucketing) => flag.bucketing = bucketing,
             None => {

@@ -17,25 +17,24 @@ const KNOWN_KEYS: [&str; 6] = [
     "key",
 ];
 
+/// Decodes one flag as far as it can be; `key` is empty where it has none, which is reported already.
 pub(super) fn decode<'d>(
     key: &'d str,
     value: &'d Value,
     path: String,
     bucketing: Bucketing,
     problems: &mut Problems,
-) -> Option<FlagSource<'d>> {
-    if key.is_empty() {
-        problems.push(refusal(&path, "a flag's key is empty").help("give it a name"));
-    }
+) -> FlagSource<'d> {
     let Value::Object(members) = value else {
         problems.push(
             refusal(
-                path,
+                &path,
                 format!("a flag must be an object, not {}", kind(value)),
             )
-            .of(key),
+            .of(key)
+            .help("write its `state` and its `variants`"),
         );
-        return None;
+        return FlagSource::unread(key, path, bucketing);
     };
     let first = problems.len();
     let enabled = state(members.get("state"), &path, problems);
@@ -63,21 +62,15 @@ pub(super) fn decode<'d>(
             );
         }
     }
-    for problem in problems.since(first) {
-        problem.flag = Some(key.to_owned());
-    }
-    Some(FlagSource {
-        key,
-        path,
+    problems.assign(first, key);
+    FlagSource {
         enabled,
         variants,
         default_variant,
         targeting: members.get("targeting"),
         metadata,
-        header: None,
-        bucketing,
-        faults: Vec::new(),
-    })
+        ..FlagSource::unread(key, path, bucketing)
+    }
 }
 
 fn state(value: Option<&Value>, path: &str, problems: &mut Problems) -> bool {

@@ -31,10 +31,10 @@ pub(super) fn decode(
             return Vec::new();
         }
         Some(other) => {
-            problems.push(refusal(
-                path,
-                format!("variants are an object, not {}", kind(other)),
-            ));
+            problems.push(
+                refusal(path, format!("variants are an object, not {}", kind(other)))
+                    .help("give each value a name: `\"on\": true`"),
+            );
             return Vec::new();
         }
         None => {
@@ -43,13 +43,16 @@ pub(super) fn decode(
         }
     };
     if members.len() > MAX_VARIANTS {
-        problems.push(refusal(
-            path,
-            format!(
-                "there are {} variants, and at most {MAX_VARIANTS} are allowed",
-                members.len()
-            ),
-        ));
+        problems.push(
+            refusal(
+                path,
+                format!(
+                    "there are {} variants, and at most {MAX_VARIANTS} are allowed",
+                    members.len()
+                ),
+            )
+            .help("split the flag"),
+        );
         return Vec::new();
     }
     let expected = expected_type(members.values());

@@ -30,6 +30,8 @@ pub(crate) struct Rule {
 pub(crate) struct Builder<'c> {
     pub(crate) attributes: &'c mut Attributes,
     pub(crate) evaluators: &'c Map<String, Json>,
+    /// Otherwise what a rule refers to may be there, and is not reported as missing.
+    pub(crate) evaluators_known: bool,
     pub(crate) flag_key: &'c str,
     pub(crate) bucketing: Bucketing,
     pub(crate) problems: &'c mut Problems,
@@ -98,7 +100,7 @@ impl Walk<'_> {
             let problem = self.problem(format!(
                 "the rule nests more than {MAX_RULE_DEPTH} levels deep"
             ));
-            self.report(problem);
+            self.report(problem.help("split the flag, or join its conditions with `and` and `or`"));
             return self.expr(Op::Fault(Fault::Parse));
         }
         self.depth += 1;
@@ -186,7 +188,9 @@ impl Walk<'_> {
                 }
                 _ => problem.help("define it under `$evaluators`, and name it here as a string"),
             };
-            self.report(problem);
+            if self.with.evaluators_known {
+                self.report(problem);
+            }
             return Err(self.unevaluable(argument));
         };
         if self.references.contains(&name.as_str()) {

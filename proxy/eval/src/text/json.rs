@@ -6,7 +6,9 @@ use jsonc_parser::ast;
 use jsonc_parser::common::Ranged as _;
 use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 
-use super::{Location, Locations, Parsed, Parts, Place, SyntaxError, key_problem, too_deep};
+use super::{
+    Location, Locations, Parsed, Parts, Place, SyntaxError, SyntaxErrors, key_problem, too_deep,
+};
 use crate::limits::MAX_NESTING;
 
 const STRICT: ParseOptions = ParseOptions {
@@ -22,25 +24,26 @@ const STRICT: ParseOptions = ParseOptions {
     allow_extended_string_escapes: false,
 };
 
-pub(super) fn parse(text: &str) -> Result<Parsed, SyntaxError> {
-    let value = serde_json::from_str(text).map_err(|error| syntax_error(text, &error))?;
-    let tree =
-        parse_to_ast(text, &CollectOptions::default(), &STRICT).map_err(|error| SyntaxError {
+pub(super) fn parse(text: &str) -> Result<Parsed, Vec<SyntaxError>> {
+    let value = serde_json::from_str(text).map_err(|error| vec![syntax_error(text, &error)])?;
+    let tree = parse_to_ast(text, &CollectOptions::default(), &STRICT).map_err(|error| {
+        vec![SyntaxError {
             location: Location {
                 line: count(error.line_display()),
                 column: count(error.column_display()),
             },
             message: error.kind().to_string(),
-        })?;
+        }]
+    })?;
     let mut cursor = Cursor::new(text);
     let root = match &tree.value {
         Some(root) => {
             let location = cursor.locate(root.start());
-            cursor.visit(root, location, 1)?
+            cursor.visit(root, location, 1)
         }
         None => Place::default(),
     };
-    Ok(Parsed {
+    cursor.errors.or(Parsed {
         value,
         locations: Locations { root },
     })
@@ -63,7 +66,10 @@ fn syntax_error(text: &str, error: &serde_json::Error) -> SyntaxError {
     let message = if message.starts_with("recursion limit") {
         too_deep()
     } else {
-        format!("this is not JSON: {message}")
+        match advice(message) {
+            Some(advice) => format!("this is not JSON: {message}; {advice}"),
+            None => format!("this is not JSON: {message}"),
+        }
     };
     SyntaxError {
         location: Location {
@@ -74,12 +80,40 @@ fn syntax_error(text: &str, error: &serde_json::Error) -> SyntaxError {
     }
 }
 
+/// What to do about what `serde_json` found.
+fn advice(found: &str) -> Option<&'static str> {
+    let advice = match found {
+        "trailing comma" => "remove the comma before this bracket",
+        "EOF while parsing a list" => "the text ends too early: close the list with `]`",
+        "EOF while parsing an object" => "the text ends too early: close the object with `}`",
+        "EOF while parsing a string" => "the text ends too early: close the string with `\"`",
+        "EOF while parsing a value" => "the text ends too early: write the value that is missing",
+        "trailing characters" => "remove what follows the value: one text holds one value",
+        "expected `,` or `]`" | "expected `,` or `}`" => {
+            "add the comma that is missing before this, or close the bracket"
+        }
+        "expected `:`" => "write `\"key\": value`",
+        "key must be a string" => "write the key in double quotes",
+        "expected value" | "expected ident" => {
+            "write a string in double quotes, a number, true, false, null, a list or an object; \
+             JSON has no comments"
+        }
+        "invalid number" => "write it in decimal, without zeros before it, or as a string",
+        "number out of range" => "write a smaller one, or a string",
+        "invalid escape" => "write a backslash twice",
+        found if found.starts_with("control character") => "write it as an escape, such as `\\n`",
+        _ => return None,
+    };
+    Some(advice)
+}
+
 /// Turns byte offsets into places. The offsets come in order, so that all of them together cost one
 /// pass over the text.
 struct Cursor<'t> {
     text: &'t str,
     offset: usize,
     place: Location,
+    errors: SyntaxErrors,
 }
 
 impl<'t> Cursor<'t> {
@@ -88,22 +122,17 @@ impl<'t> Cursor<'t> {
             text,
             offset: 0,
             place: Location::START,
+            errors: SyntaxErrors::default(),
         }
     }
 
     /// The places of everything inside `value`, which stands at `location`, in the order of the text.
-    fn visit(
-        &mut self,
-        value: &ast::Value<'_>,
-        location: Location,
-        depth: usize,
-    ) -> Result<Place, SyntaxError> {
+    fn visit(&mut self, value: &ast::Value<'_>, location: Location, depth: usize) -> Place {
         let parts = match value {
             ast::Value::Object(_) | ast::Value::Array(_) if depth > MAX_NESTING => {
-                return Err(SyntaxError {
-                    location: self.locate(value.start()),
-                    message: too_deep(),
-                });
+                let location = self.locate(value.start());
+                self.report(location, too_deep());
+                Parts::Items(Vec::new())
             }
             ast::Value::Object(object) => {
                 let mut members = HashMap::with_capacity(object.properties.len());
@@ -111,12 +140,10 @@ impl<'t> Cursor<'t> {
                     let key = member.name.as_str();
                     let location = self.locate(member.start());
                     if let Some(message) = key_problem(key, members.contains_key(key)) {
-                        return Err(SyntaxError { location, message });
+                        self.report(location, message);
                     }
-                    members.insert(
-                        Box::from(key),
-                        self.visit(&member.value, location, depth + 1)?,
-                    );
+                    let place = self.visit(&member.value, location, depth + 1);
+                    members.insert(Box::from(key), place);
                 }
                 Parts::Members(members)
             }
@@ -124,13 +151,17 @@ impl<'t> Cursor<'t> {
                 let mut items = Vec::with_capacity(array.elements.len());
                 for item in &array.elements {
                     let location = self.locate(item.start());
-                    items.push(self.visit(item, location, depth + 1)?);
+                    items.push(self.visit(item, location, depth + 1));
                 }
                 Parts::Items(items)
             }
             _ => Parts::Items(Vec::new()),
         };
-        Ok(Place { location, parts })
+        Place { location, parts }
+    }
+
+    fn report(&mut self, location: Location, message: String) {
+        self.errors.push(SyntaxError { location, message });
     }
 
     fn locate(&mut self, offset: usize) -> Location {

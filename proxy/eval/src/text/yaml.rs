@@ -3,6 +3,7 @@
 //! Built without recursion, so that the text cannot choose how deep our stack gets. In YAML 1.2
 //! `on`, `off`, `yes` and `no` are strings.
 
+mod advice;
 mod scalar;
 
 use std::borrow::Cow;
@@ -11,26 +12,20 @@ use std::collections::HashMap;
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Tag};
 use serde_json::{Map, Value};
 
+use self::advice::advise;
 use self::scalar::{check_tag, resolve};
-use super::{Location, Locations, Parsed, Parts, Place, SyntaxError, key_problem, too_deep};
+use super::{
+    Location, Locations, Parsed, Parts, Place, SyntaxError, SyntaxErrors, key_problem, too_deep,
+};
 use crate::limits::{MAX_ALIASED_BYTES, MAX_NESTING};
 
-pub(super) fn parse(text: &str) -> Result<Parsed, SyntaxError> {
+pub(super) fn parse(text: &str) -> Result<Parsed, Vec<SyntaxError>> {
     let mut builder = Builder::default();
-    let mut parser = Parser::new_from_str(text);
-    while let Some(event) = parser.next_event() {
-        let (event, span) = event.map_err(|error| SyntaxError {
-            location: place(*error.marker()),
-            // The scanner has a bound of its own, far beyond ours.
-            message: match error.info() {
-                "recursion limit exceeded" => too_deep(),
-                info => format!("this is not YAML: {info}"),
-            },
-        })?;
-        builder.event(event, place(span.start))?;
+    if let Err(last) = builder.read(text) {
+        builder.errors.push(last);
     }
     let (value, root) = builder.root.unwrap_or_default();
-    Ok(Parsed {
+    builder.errors.or(Parsed {
         value,
         locations: Locations { root },
     })
@@ -75,9 +70,35 @@ struct Builder {
     /// What anchors and aliases have added so far.
     copied: usize,
     documents: usize,
+    /// What does not end the parse. What is built after the first of them is only read on.
+    errors: SyntaxErrors,
 }
 
 impl Builder {
+    /// Fails where it cannot go on.
+    fn read(&mut self, text: &str) -> Result<(), SyntaxError> {
+        let mut parser = Parser::new_from_str(text);
+        while let Some(event) = parser.next_event() {
+            let (event, span) = event.map_err(|error| SyntaxError {
+                location: place(*error.marker()),
+                // The scanner has a bound of its own, far beyond ours.
+                message: match error.info() {
+                    "recursion limit exceeded" => too_deep(),
+                    info => advise(info),
+                },
+            })?;
+            self.event(event, place(span.start))?;
+        }
+        Ok(())
+    }
+
+    fn report(&mut self, location: Location, message: impl Into<String>) {
+        self.errors.push(SyntaxError {
+            location,
+            message: message.into(),
+        });
+    }
+
     fn event(&mut self, event: Event<'_>, at: Location) -> Result<(), SyntaxError> {
         match event {
             Event::DocumentStart(_) => {
@@ -94,11 +115,15 @@ impl Builder {
             }
             Event::Alias(anchor) => self.alias(anchor, at)?,
             Event::SequenceStart(anchor, tag) => {
-                check_tag(tag.as_deref(), "seq", at)?;
+                if let Err(error) = check_tag(tag.as_deref(), "seq", at) {
+                    self.errors.push(error);
+                }
                 self.begin(anchor, OpenParts::Sequence(Vec::new(), Vec::new()), at)?;
             }
             Event::MappingStart(anchor, tag) => {
-                check_tag(tag.as_deref(), "map", at)?;
+                if let Err(error) = check_tag(tag.as_deref(), "map", at) {
+                    self.errors.push(error);
+                }
                 let parts = OpenParts::Mapping {
                     members: Map::new(),
                     places: HashMap::new(),
@@ -114,7 +139,7 @@ impl Builder {
 
     fn begin(&mut self, anchor: usize, parts: OpenParts, at: Location) -> Result<(), SyntaxError> {
         if self.awaits_key() {
-            return refuse(at, "a key is a list or a mapping: keys are plain text");
+            self.report(at, "a key is a list or a mapping: keys are plain text");
         }
         if self.open.len() >= MAX_NESTING {
             return refuse(at, too_deep());
@@ -139,7 +164,12 @@ impl Builder {
         };
         self.remember(open.anchor, &value, at)?;
         let location = open.location;
-        self.place(value, Place { location, parts });
+        if self.awaits_key() {
+            // It was a key itself, and is reported; its value follows.
+            self.begin_member(String::new(), location);
+        } else {
+            self.place(value, Place { location, parts });
+        }
         Ok(())
     }
 
@@ -153,18 +183,24 @@ impl Builder {
     ) -> Result<(), SyntaxError> {
         if self.awaits_key() {
             if text == "<<" && style == ScalarStyle::Plain {
-                return refuse(
+                self.report(
                     at,
                     "merge keys (`<<`) are not part of YAML 1.2: repeat the members",
                 );
+                self.skip(at);
+                return Ok(());
             }
             let text = text.into_owned();
             if anchor > 0 {
                 self.remember(anchor, &Value::String(text.clone()), at)?;
             }
-            return self.key(text, at);
+            self.key(text, at);
+            return Ok(());
         }
-        let value = resolve(text, style, tag, at)?;
+        let value = resolve(text, style, tag, at).unwrap_or_else(|error| {
+            self.errors.push(error);
+            Value::Null
+        });
         self.remember(anchor, &value, at)?;
         self.place(value, Place::new(at));
         Ok(())
@@ -172,20 +208,27 @@ impl Builder {
 
     fn alias(&mut self, anchor: usize, at: Location) -> Result<(), SyntaxError> {
         let Some(value) = self.anchors.get(&anchor).cloned() else {
-            return refuse(at, "this alias stands inside the value that it names");
+            self.report(
+                at,
+                "this alias stands inside the value that it names: remove it",
+            );
+            self.skip(at);
+            return Ok(());
         };
         self.charge(&value, at)?;
         if self.open.len() + depth(&value) > MAX_NESTING {
             return refuse(at, too_deep());
         }
         if self.awaits_key() {
-            return match value {
-                Value::String(key) => self.key(key, at),
-                _ => refuse(
-                    at,
-                    "a key is an alias of something that is not text: keys are plain text",
-                ),
-            };
+            if let Value::String(key) = value {
+                self.key(key, at);
+            } else {
+                let message =
+                    "a key is an alias of something that is not text: keys are plain text";
+                self.report(at, message);
+                self.skip(at);
+            }
+            return Ok(());
         }
         self.place(value, Place::new(at));
         Ok(())
@@ -196,16 +239,30 @@ impl Builder {
         matches!(innermost, Some(OpenParts::Mapping { key: None, .. }))
     }
 
-    fn key(&mut self, text: String, at: Location) -> Result<(), SyntaxError> {
-        if let Some(OpenParts::Mapping { members, key, .. }) =
+    fn key(&mut self, text: String, at: Location) {
+        if let Some(OpenParts::Mapping { members, .. }) = self.open.last().map(|open| &open.parts)
+            && let Some(message) = key_problem(&text, members.contains_key(&text))
+        {
+            self.report(at, message);
+        }
+        self.begin_member(text, at);
+    }
+
+    /// Puts something in the place of a key or a value that is reported.
+    fn skip(&mut self, at: Location) {
+        if self.awaits_key() {
+            self.begin_member(String::new(), at);
+        } else {
+            self.place(Value::Null, Place::new(at));
+        }
+    }
+
+    fn begin_member(&mut self, text: String, at: Location) {
+        if let Some(OpenParts::Mapping { key, .. }) =
             self.open.last_mut().map(|open| &mut open.parts)
         {
-            if let Some(message) = key_problem(&text, members.contains_key(&text)) {
-                return refuse(at, message);
-            }
             *key = Some((text, at));
         }
-        Ok(())
     }
 
     fn remember(&mut self, anchor: usize, value: &Value, at: Location) -> Result<(), SyntaxError> {

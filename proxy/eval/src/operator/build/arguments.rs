@@ -64,29 +64,47 @@ pub(super) const MISSING: [&str; 19] = [
     "log",
 ];
 
-/// What is wrong with the number of arguments.
-pub(super) fn check(operator: &str, arity: Arity, argument: &Json) -> Option<String> {
+/// What is wrong with the number of arguments, and what to do.
+pub(super) fn check(operator: &str, arity: Arity, argument: &Json) -> Option<(String, String)> {
     let given = match argument {
         Json::Array(items) => Some(items.len()),
         _ => None,
     };
     match (arity, given) {
         (Arity::Own, _) | (Arity::Unary, None | Some(1)) => None,
-        (Arity::Instead(word), _) => Some(format!(
-            "flagd's schema does not know `{operator}`: write `{word}`"
+        (Arity::Instead(word), _) => Some((
+            format!("flagd's schema does not know `{operator}`: write `{word}`"),
+            format!("replace `{operator}` by `{word}`, which does the same"),
         )),
-        (Arity::List(..), None) => Some(format!("the arguments of `{operator}` are a list")),
-        (Arity::Unary, Some(given)) => Some(format!("`{operator}` takes 1 argument, not {given}")),
+        (Arity::List(..), None) => Some((
+            format!("the arguments of `{operator}` are a list"),
+            format!("write them in brackets: `\"{operator}\": [ … ]`"),
+        )),
+        (Arity::Unary, Some(given)) => Some((
+            format!("`{operator}` takes 1 argument, not {given}"),
+            number(1, 1, given),
+        )),
         (Arity::List(least, most), Some(given)) if given < least || given > most => {
             let wanted = match (least, most) {
                 (least, ANY) => format!("at least {least}"),
                 (least, most) if least == most => least.to_string(),
                 (least, most) => format!("{least} to {most}"),
             };
-            Some(format!(
-                "`{operator}` takes {wanted} arguments, not {given}"
+            let plural = if (least, most) == (1, ANY) { "" } else { "s" };
+            Some((
+                format!("`{operator}` takes {wanted} argument{plural}, not {given}"),
+                number(least, most, given),
             ))
         }
         (Arity::List(..), Some(_)) => None,
+    }
+}
+
+/// What to do about a number of arguments that is not within the two bounds.
+fn number(least: usize, most: usize, given: usize) -> String {
+    if given < least {
+        format!("add the {} missing at the end", least - given)
+    } else {
+        format!("remove the last {}", given - most)
     }
 }

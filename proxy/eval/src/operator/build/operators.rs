@@ -23,9 +23,9 @@ impl Walk<'_> {
                 return walk.unevaluable(argument);
             };
             let shape = substituted(walk.with.evaluators, argument);
-            if let Some(message) = arguments::check(operator, *arity, shape) {
+            if let Some((message, help)) = arguments::check(operator, *arity, shape) {
                 let problem = walk.problem(message);
-                walk.report(problem);
+                walk.report(problem.help(help));
             }
             let outer = walk.here;
             let here = u32::try_from(walk.sites.len()).expect("the number of sites is bounded");

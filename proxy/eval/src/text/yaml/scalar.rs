@@ -6,6 +6,7 @@ use saphyr_parser::{ScalarStyle, Tag};
 use serde_json::{Number, Value};
 
 use super::refuse;
+use crate::operator::operand::shorten;
 use crate::text::{Location, SyntaxError};
 
 pub(super) fn check_tag(
@@ -16,7 +17,10 @@ pub(super) fn check_tag(
     match tag {
         Some(tag) if !(tag.is_yaml_core_schema() && tag.suffix == expected) => refuse(
             at,
-            format!("the tag {tag} is not one of YAML's core schema: remove it"),
+            format!(
+                "the tag {} is not one of YAML's core schema: remove it",
+                shown(tag)
+            ),
         ),
         _ => Ok(()),
     }
@@ -55,9 +59,14 @@ pub(super) fn resolve(
     } else {
         refuse(
             at,
-            format!("the tag {tag} does not fit this value: remove it"),
+            format!("the tag {} does not fit this value: remove it", shown(tag)),
         )
     }
+}
+
+/// A directive can make a tag of one character as long as the text.
+fn shown(tag: &Tag) -> String {
+    shorten(&tag.to_string())
 }
 
 /// A plain scalar in the core schema (YAML 1.2.2, section 10.3.2).
@@ -85,7 +94,10 @@ fn plain(text: Cow<'_, str>, at: Location) -> Result<Value, SyntaxError> {
         Some(number) => Ok(Value::Number(number)),
         None => refuse(
             at,
-            format!("{text} is too large for a number: quote it, or write a smaller one"),
+            format!(
+                "{} is too large for a number: quote it, or write a smaller one",
+                shorten(&text)
+            ),
         ),
     }
 }
