@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use burgee_eval::text::{Location, Locations, SyntaxError};
 use burgee_eval::{Problem, Severity};
 
+use crate::printable::printable;
+
 /// One finding in one file.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 pub struct Finding {
@@ -90,7 +92,8 @@ impl Finding {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:", self.file.display())?;
+        // Files come from people's pull requests: whatever they hold is shown, not obeyed.
+        write!(f, "{}:", printable(&self.file.to_string_lossy()))?;
         if self.line > 0 {
             write!(f, "{}:{}:", self.line, self.column)?;
         }
@@ -98,9 +101,9 @@ impl fmt::Display for Finding {
             Level::Error => "error",
             Level::Warning => "warning",
         };
-        write!(f, " {level}: {}", self.message)?;
+        write!(f, " {level}: {}", printable(&self.message))?;
         if let Some(help) = &self.help {
-            write!(f, "\n    help: {help}")?;
+            write!(f, "\n    help: {}", printable(help))?;
         }
         Ok(())
     }

@@ -10,7 +10,9 @@ use std::sync::Arc;
 use burgee_eval::text::{self, Format, Locations};
 use burgee_eval::{Compiler, FlagSet, Snapshot};
 
+use crate::envelope::MAX_DOCUMENT_BYTES;
 use crate::finding::{Finding, Level};
+use crate::source::read_file;
 use crate::wire::{self, WireProblem};
 
 /// A flag set that was read from a file and compiled.
@@ -154,12 +156,14 @@ fn compile(path: &Path, compiler: &mut Compiler) -> Result<FlagFile, Vec<Finding
             "name it .json, .yaml or .yml",
         )
     })?;
-    let text = std::fs::read_to_string(path).map_err(|error| {
-        whole(
-            format!("cannot be read: {error}"),
-            "make it a readable UTF-8 file",
-        )
-    })?;
+    let unreadable = |error: String| {
+        let help = "make it a readable UTF-8 file";
+        whole(format!("cannot be read: {error}"), help)
+    };
+    let bytes = read_file(path, MAX_DOCUMENT_BYTES)
+        .ok_or_else(|| unreadable("it is not a file".to_owned()))?
+        .map_err(unreadable)?;
+    let text = String::from_utf8(bytes).map_err(|error| unreadable(error.to_string()))?;
     let parsed = text::parse(&text, format).map_err(|errors| Finding::syntax(path, errors))?;
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     let set = compiler.compile(&stem, &parsed.value).map_err(|problems| {

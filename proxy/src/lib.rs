@@ -17,6 +17,7 @@ pub mod finding;
 pub mod flag_files;
 pub mod ingest;
 pub mod overrides;
+mod printable;
 pub mod registry;
 pub mod source;
 pub mod store;

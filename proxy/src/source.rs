@@ -15,7 +15,7 @@ use crate::config::{self, Config};
 use crate::envelope::{FlagSetText, Verified};
 use crate::registry::{Kind, Log};
 
-pub(crate) use file::{UNFINISHED, envelope, read_directory, write_atomically};
+pub(crate) use file::{UNFINISHED, envelope, read_directory, read_file, write_atomically};
 pub use nats::Pace;
 
 use file::Directory;

@@ -350,6 +350,9 @@ pub fn config(source: Source, state_dir: Option<&Path>) -> Config {
         upstreams: BTreeMap::new(),
         routes: Vec::new(),
         limits: Limits {
+            connections: 1000,
+            head_timeout: Duration::from_secs(10),
+            head_bytes: 64 * 1024,
             keepalive: duration,
             read_timeout: duration,
             write_timeout: duration,
