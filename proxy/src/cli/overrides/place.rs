@@ -61,7 +61,7 @@ impl Place {
                 path,
                 environment,
                 log,
-            } => read(path, environment, std::slice::from_ref(log)),
+            } => read_if_there(path, environment, log),
         }
     }
 
@@ -104,7 +104,7 @@ impl Place {
                 log,
             } => {
                 let subject = log.subject(token)?;
-                let before = read(path, environment, std::slice::from_ref(log))?;
+                let before = read_if_there(path, environment, log)?;
                 let newest = before
                     .into_iter()
                     .find(|record| record.record().subject == subject);
@@ -119,6 +119,8 @@ impl Place {
                     draft,
                 )?;
                 let file = format!("{token}.json");
+                std::fs::create_dir_all(path)
+                    .with_context(|| format!("cannot make the directory {}", path.display()))?;
                 // The proxy may run as someone else.
                 source::write_atomically(path, &file, record.envelope(), 0o644)
                     .with_context(|| format!("cannot write into {}", path.display()))?;
@@ -147,6 +149,15 @@ fn on_top(
         when: draft.when,
         change: draft.change,
     })?)
+}
+
+/// As [`read`]; a directory that is not there yet holds nothing.
+fn read_if_there(path: &Path, environment: &str, log: &Log) -> anyhow::Result<Vec<Verified>> {
+    if path.exists() {
+        read(path, environment, std::slice::from_ref(log))
+    } else {
+        Ok(Vec::new())
+    }
 }
 
 /// Every record in a watched directory; what is none is reported and skipped.
