@@ -83,6 +83,7 @@ impl Registry {
     }
 
     /// The same logs, for another environment.
+    #[must_use]
     pub fn in_environment(&self, environment: &str) -> Self {
         Self {
             context: self.context.clone(),

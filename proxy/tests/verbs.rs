@@ -467,3 +467,56 @@ async fn what_an_operator_means_is_understood_or_asked_for() {
         assert!(said.contains(part), "{said}");
     }
 }
+
+#[tokio::test]
+async fn nothing_to_push_is_a_failure() {
+    let nats = Nats::start();
+    succeeds(&nats, &["registry", "init"]).await;
+    let files = TempDir::new().unwrap();
+    let said = fails(&nats, &["flags", "push", path(files.path())]).await;
+    assert!(said.contains("there is nothing to push"), "{said}");
+}
+
+/// One object on standard output and exit code 1, whatever went wrong.
+async fn told(nats: &Nats, arguments: &[&str]) -> serde_json::Value {
+    let output = burgee(nats, &[arguments, &["--json"]].concat()).await;
+    assert_eq!(output.status.code(), Some(1), "{arguments:?} should fail");
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(told["error"].is_string(), "{told}");
+    told
+}
+
+#[tokio::test]
+async fn programs_are_told_of_errors_in_json() {
+    let (nats, away) = (Nats::start(), Nats::away());
+    let files = TempDir::new().unwrap();
+    write(
+        files.path(),
+        "bad.yaml",
+        text(&flag_set("bad", "b", "purple")),
+    );
+    let push = ["flags", "push", path(files.path())];
+    let set = [
+        "override", "set", "a", "off", "--for", "1h", "--reason", "x",
+    ];
+    for verb in [
+        &push[..],
+        &set,
+        &["flags", "list"],
+        &["flags", "get", "a"],
+        &["flags", "delete", "a", "--reason", "x"],
+        &["override", "list"],
+        &["override", "clear", "a"],
+        &["registry", "init"],
+    ] {
+        told(&away, verb).await;
+    }
+    told(&nats, &push).await;
+    succeeds(&nats, &["registry", "init"]).await;
+    let refused = told(&nats, &push).await;
+    assert_eq!(refused["error"], "nothing was pushed");
+    assert_eq!(refused["findings"][0]["level"], "error", "{refused}");
+    told(&nats, &set).await;
+    told(&nats, &["override", "clear", "a"]).await;
+    told(&nats, &["flags", "get", "a"]).await;
+}

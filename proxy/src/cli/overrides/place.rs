@@ -163,11 +163,11 @@ pub(super) fn read(path: &Path, environment: &str, log: Option<&Log>) -> anyhow:
     let (mut records, mut foreign) = (Vec::new(), Vec::new());
     for (name, content) in files {
         let record = content.and_then(|bytes| {
-            one(&name, &bytes, environment, log).or_else(|rejection| {
+            one(&name, &bytes, environment, log).map_err(|rejection| {
                 if let Rejection::Environment(other) = &rejection {
                     foreign.extend(one(&name, &bytes, other, log));
                 }
-                Err(rejection.to_string())
+                rejection.to_string()
             })
         });
         match record {
