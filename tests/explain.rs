@@ -229,3 +229,107 @@ async fn a_document_that_is_refused_answers_nothing() {
     assert_eq!(outcome.stdout, "");
     assert!(outcome.stderr.contains("set.json:1:"), "{}", outcome.stderr);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_files_of_one_set_or_flag_are_refused() {
+    let (_backend, home) = kinds().await;
+    home.write("a.json", &flag_set(&json!({ "a": constant("on") })));
+    home.write("b.json", &flag_set(&json!({ "a": constant("off") })));
+    let named = r#"{ "metadata": { "flagSetId": "a" }, "flags": {} }"#;
+    home.write("c.json", named);
+    for (second, part) in [("b.json", "flag \"a\""), ("c.json", "flag set \"a\"")] {
+        let arguments = ["explain", "--flags", "a.json", "--flags", second];
+        let one = arguments.iter().chain(&["--flag", "a"]).copied();
+        let outcome = Burgee::new(one.clone())
+            .directory(home.as_ref())
+            .ends_with(1)
+            .await;
+        assert!(outcome.stderr.contains(part), "{}", outcome.stderr);
+        assert_eq!(outcome.stdout, "");
+        for more in [&["--json"][..], &["--batch", "--json"]] {
+            let all = if more.len() == 1 {
+                one.clone().chain(more.iter().copied()).collect()
+            } else {
+                [&arguments[..], more].concat()
+            };
+            let told = Burgee::new(all).directory(home.as_ref()).ends_with(1).await;
+            let told = told.json();
+            assert!(told["error"].is_string(), "{told}");
+            assert_eq!(told["findings"][0]["file"], second, "{told}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_what_concerns_the_flag_is_said_of_its_file() {
+    let (_backend, home) = kinds().await;
+    let explain = |flag: &'static str| {
+        Burgee::new(["explain", "--flags", "flags", "--flag", flag]).directory(home.as_ref())
+    };
+    assert_eq!(explain("bool").succeeds().await.stderr, "");
+    let spoiled = explain("spoiled").succeeds().await;
+    assert!(spoiled.stderr.contains("no_such_operator"), "{spoiled:?}");
+    let missing = explain("boole").ends_with(1).await;
+    assert!(missing.stdout.contains("reason   ERROR"), "{missing:?}");
+    assert!(missing.stdout.contains("FLAG_NOT_FOUND"), "{missing:?}");
+    assert!(
+        missing.stderr.contains("did you mean \"bool\"?"),
+        "{missing:?}"
+    );
+    let arguments = ["explain", "--flags", "flags", "--flag", "boole", "--json"];
+    let missing = Burgee::new(arguments)
+        .directory(home.as_ref())
+        .ends_with(1)
+        .await
+        .json();
+    assert_eq!(missing["errorCode"], "FLAG_NOT_FOUND");
+    assert!(missing["error"].is_string(), "{missing}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn batch_takes_whole_numbers_as_times_and_passes_blank_lines_by() {
+    let (_backend, home) = kinds().await;
+    let lines = [
+        r#"{"flag":"late","now":999.0}"#,
+        "",
+        "  ",
+        r#"{"flag":"late","now":1.001e3}"#,
+        r#"{"flag":"late","now":999.5}"#,
+        r#"{"flag":"late","now":-1.0}"#,
+        r#"{"flag":"late","now":1e300}"#,
+    ];
+    let answers = batch(&home, &lines.join("\n")).await;
+    assert_eq!(answers.len(), 5, "{answers:#?}");
+    assert_eq!(answers[0]["variant"], "before");
+    assert_eq!(answers[1]["variant"], "after");
+    for answer in &answers[2..] {
+        assert_eq!(answer["errorCode"], "PARSE_ERROR", "{answer}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_has_enough_is_no_error() {
+    use std::io::{BufRead as _, Write as _};
+    use std::process::{Command, Stdio};
+
+    let (_backend, home) = kinds().await;
+    let mut child = Command::new(burgee_tests::binary())
+        .args(["explain", "--batch", "--json", "--flags", "flags"])
+        .current_dir(&home)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary");
+    let mut input = child.stdin.take().expect("a pipe");
+    let mut output = std::io::BufReader::new(child.stdout.take().expect("a pipe"));
+    let mut line = String::new();
+    input.write_all(b"{\"flag\":\"bool\"}\n").expect("it reads");
+    output.read_line(&mut line).expect("an answer");
+    drop(output);
+    let _ = input.write_all(b"{\"flag\":\"bool\"}\n");
+    drop(input);
+    let ended = child.wait_with_output().expect("an end");
+    assert_eq!(ended.status.code(), Some(0));
+    assert_eq!(String::from_utf8_lossy(&ended.stderr), "");
+}

@@ -115,3 +115,48 @@ async fn a_record_of_another_environment_means_nothing_here() {
         .await;
     assert_eq!(proxy.variant("u", "x-flag-a").await.as_deref(), Some("on"));
 }
+
+/// As a fresh clone with `config/nats.yaml`: nobody has made the directory.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_directory_that_is_not_there_is_no_reason_not_to_serve() {
+    let nats = Nats::start().await;
+    nats.init().await;
+    nats.push("set", &json!({ "a": constant("on") })).await;
+    let backend = Backend::start("stable").await;
+    let mut source = nats.source();
+    source["nats"]["local_overrides"] = json!("overrides/");
+    let homes = [
+        Home::serving(&backend, &["a"], &json!({ "source": source })),
+        Home::serving(&backend, &["a"], &json!({})),
+    ];
+    homes[1].write("flags/set.json", &flag_set(&json!({ "a": constant("on") })));
+    for home in homes {
+        std::fs::remove_dir(home.path("overrides")).expect("an empty directory");
+        let proxy = home.start().await;
+        assert_eq!(proxy.variant("u", "x-flag-a").await.as_deref(), Some("on"));
+        proxy
+            .logs(burgee_tests::PATIENCE, "it counts as empty until it does")
+            .await;
+        operator(&home, &SET).succeeds().await;
+        proxy.serves("u", "x-flag-a", Some("off")).await;
+        operator(&home, &["override", "clear", "a"])
+            .succeeds()
+            .await;
+        proxy.serves("u", "x-flag-a", Some("on")).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_directory_of_flag_sets_that_is_not_there_is_said_and_not_ready() {
+    let backend = Backend::start("stable").await;
+    let home = Home::serving(&backend, &["a"], &json!({}));
+    std::fs::remove_dir(home.path("flags")).expect("an empty directory");
+    let proxy = home.start_unready().await;
+    proxy
+        .logs(
+            burgee_tests::PATIENCE,
+            "the proxy waits for it before it is ready",
+        )
+        .await;
+    assert!(!proxy.ready().await);
+}

@@ -4,6 +4,7 @@ mod check;
 mod connection;
 mod demo;
 mod explain;
+mod failure;
 mod flags;
 mod overrides;
 mod registry;
@@ -13,7 +14,7 @@ use std::future::Future;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 /// An edge proxy that decides feature flags at the ingress of a cluster.
 #[derive(Debug, Parser)]
@@ -25,11 +26,11 @@ struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
-  burgee demo                                   see it work, with nothing to set up
-  burgee check --config burgee.yaml             every error of a configuration, with its line
-  burgee serve --config burgee.yaml             run the proxy
-  burgee flags push config/flags/               put flag sets into the registry
-  burgee override set new-checkout off --for 30m --reason \"errors on checkout\"";
+  burgee demo                                       see it work, with nothing to set up
+  burgee check --config config/quickstart.yaml      every error of a configuration, with its line
+  burgee serve --config config/quickstart.yaml      run the proxy
+  burgee flags push config/flags/                   put flag sets into the registry
+  burgee override set new-checkout off --for 30m --scope region:eu --reason \"errors on checkout\"";
 
 #[derive(Debug, Subcommand)]
 enum Verb {
@@ -55,7 +56,10 @@ enum Verb {
 /// Runs the verb that the arguments name. The exit code is 0, 1 for a failure that was reported,
 /// or 2 for arguments that make no sense.
 pub fn run() -> ExitCode {
-    let result = match Cli::parse().verb {
+    let arguments = Cli::command().get_matches();
+    let json = failure::wants_json(&arguments);
+    let cli = Cli::from_arg_matches(&arguments).unwrap_or_else(|error| error.exit());
+    let result = match cli.verb {
         Verb::Serve(args) => serve::run(&args),
         Verb::Demo(args) => demo::run(&args),
         Verb::Check(args) => check::run(&args),
@@ -65,7 +69,7 @@ pub fn run() -> ExitCode {
         Verb::Override(args) => block_on(overrides::run(args)),
     };
     result.unwrap_or_else(|error| {
-        eprintln!("error: {error:#}");
+        failure::report(&error, json);
         ExitCode::FAILURE
     })
 }

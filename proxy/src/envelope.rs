@@ -173,6 +173,38 @@ pub fn verify(
     log: &Log,
     subject: &str,
 ) -> Result<Verified, Rejection> {
+    let payload = open(envelope)?;
+    let record = decode(&payload, log)?;
+    if record.environment != environment {
+        return Err(Rejection::Environment(record.environment));
+    }
+    if record.log != log.name() || record.subject != subject {
+        return Err(Rejection::Subject(format!(
+            "{} {}",
+            record.log, record.subject
+        )));
+    }
+    Ok(Verified(Arc::new(Parts {
+        digest: Digest::of(&payload),
+        record,
+        envelope: envelope.clone(),
+    })))
+}
+
+/// The log that the record in an envelope says it is of; for a reader to whom any would do. It is still
+/// to be verified.
+pub(crate) fn claimed_log(envelope: &[u8]) -> Result<Log, Rejection> {
+    #[derive(Deserialize)]
+    struct Claim {
+        log: String,
+    }
+    let claim: Claim = serde_json::from_slice(&open(envelope)?)
+        .map_err(|error| Rejection::Record(error.to_string()))?;
+    Log::from_name(&claim.log).ok_or(Rejection::Subject(claim.log))
+}
+
+/// The payload, once everything around it was found in order.
+fn open(envelope: &[u8]) -> Result<Vec<u8>, Rejection> {
     if envelope.len() > MAX_ENVELOPE_BYTES {
         return Err(Rejection::TooLarge(envelope.len()));
     }
@@ -190,21 +222,7 @@ pub fn verify(
     if encode(&payload) != envelope[..] {
         return Err(Rejection::NotCanonical);
     }
-    let record = decode(&payload, log)?;
-    if record.environment != environment {
-        return Err(Rejection::Environment(record.environment));
-    }
-    if record.log != log.name() || record.subject != subject {
-        return Err(Rejection::Subject(format!(
-            "{} {}",
-            record.log, record.subject
-        )));
-    }
-    Ok(Verified(Arc::new(Parts {
-        digest: Digest::of(&payload),
-        record,
-        envelope: envelope.clone(),
-    })))
+    Ok(payload)
 }
 
 /// Puts a record into its envelope. What [`verify`] would refuse is refused here.

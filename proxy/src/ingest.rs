@@ -181,7 +181,9 @@ impl Ingest {
     fn take(&mut self, update: Update) -> bool {
         match update {
             Update::Override(update) => {
-                self.metrics.updates.with_label_values(&["override"]).inc();
+                if !matches!(update, OverrideUpdate::Listed { .. }) {
+                    self.metrics.updates.with_label_values(&["override"]).inc();
+                }
                 let taken = self.ledger.take(update, now_ms(), &self.metrics);
                 self.unsaved
                     .extend(taken.keep.map(|kept| (kept.slot(), kept)));

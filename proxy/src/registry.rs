@@ -21,7 +21,7 @@ use async_nats::jetstream::{self, ErrorCode};
 
 pub use append::{AppendError, Appended, Draft};
 pub use create::{CreateError, Created, LogOptions};
-pub use names::{Kind, Log, MAX_NAME_BYTES, NameError, check_region, check_set};
+pub use names::{Kind, Log, MAX_NAME_BYTES, NameError, check_cluster, check_region, check_set};
 pub(crate) use read::unix_ms;
 pub use read::{Head, Junk};
 
@@ -80,6 +80,15 @@ impl Registry {
     /// Whose records count.
     pub fn environment(&self) -> &str {
         &self.environment
+    }
+
+    /// The same logs, for another environment.
+    #[must_use]
+    pub fn in_environment(&self, environment: &str) -> Self {
+        Self {
+            context: self.context.clone(),
+            environment: environment.into(),
+        }
     }
 
     /// A subject that nobody else listens to.

@@ -9,6 +9,8 @@ mod file;
 mod nats;
 mod synced;
 
+use std::collections::BTreeSet;
+
 use tokio::sync::mpsc;
 
 use crate::config::{self, Config};
@@ -60,6 +62,11 @@ pub enum OverrideUpdate {
         file: String,
         /// `None`: the file was removed.
         record: Option<Verified>,
+    },
+    /// A watched directory was read for the first time. What was known of other files no longer counts.
+    Listed {
+        /// The name of every file in it, a record or not.
+        files: BTreeSet<String>,
     },
     /// In a log.
     Log {

@@ -233,3 +233,44 @@ async fn local_overrides_replace_and_clear_those_of_a_log() {
     std::fs::write(local.path().join(&name), envelope).unwrap();
     proxy.decides("a", None, "on").await;
 }
+
+/// Between the look that a start takes and the watcher's first one, a file may go.
+#[tokio::test]
+async fn a_local_override_that_is_removed_while_the_proxy_starts_no_longer_counts() {
+    let (local, nats) = (TempDir::new().unwrap(), Nats::start());
+    let registry = nats.ready().await;
+    push(&registry, "checkout", flag_set("checkout", "a", "on")).await;
+    let (name, envelope) = record(off_for("a", HOUR), Timestamp::now(), false);
+    std::fs::write(local.path().join(&name), envelope).unwrap();
+    let source = NatsSource {
+        local_overrides: Some(local.path().into()),
+        ..nats_source(&nats)
+    };
+    let proxy = Proxy::start_after(config(Source::Nats(Box::new(source)), None), || {
+        std::fs::remove_file(local.path().join(&name)).unwrap();
+    });
+    proxy.ready().await;
+    proxy.decides("a", None, "on").await;
+}
+
+#[tokio::test]
+async fn a_directory_of_overrides_may_come_and_go() {
+    let (flags, parent) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    put(flags.path(), "on");
+    let overrides = parent.path().join("overrides");
+    let proxy = Proxy::start(from_files(flags.path(), Some(&overrides)));
+    proxy.ready().await;
+    assert_eq!(proxy.count("burgee_override_rejected_total", ""), 0);
+    proxy.serves("a", Some("on")).await;
+    let (name, envelope) = record(off_for("a", HOUR), Timestamp::now(), false);
+    for _ in 0..2 {
+        std::fs::create_dir(&overrides).unwrap();
+        // What an editor or a half-done write leaves is passed by.
+        std::fs::write(overrides.join(format!(".{name}")), "junk").unwrap();
+        std::fs::write(overrides.join(&name), &envelope).unwrap();
+        proxy.decides("a", None, "off").await;
+        std::fs::remove_dir_all(&overrides).unwrap();
+        proxy.decides("a", None, "on").await;
+    }
+    assert_eq!(proxy.count("burgee_override_rejected_total", ""), 0);
+}

@@ -13,19 +13,24 @@ use tempfile::TempDir;
 use tokio::process::Command;
 
 async fn burgee(nats: &Nats, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_burgee"))
+    burgee_as(nats, ENVIRONMENT, arguments).await
+}
+
+async fn burgee_as(nats: &Nats, environment: &str, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_burgee"));
+    command
         .args(arguments)
-        .args([
-            "--server",
-            &nats.url(),
-            "--environment",
-            ENVIRONMENT,
-            "--region",
-            "eu",
-        ])
-        .output()
-        .await
-        .unwrap()
+        .env("BURGEE_NATS_URL", nats.url())
+        .env("BURGEE_ENVIRONMENT", environment)
+        .env("BURGEE_REGION", "eu");
+    command.output().await.unwrap()
+}
+
+/// What it said on standard error under another environment; exit code 1.
+async fn fails_as(nats: &Nats, environment: &str, arguments: &[&str]) -> String {
+    let output = burgee_as(nats, environment, arguments).await;
+    assert_eq!(output.status.code(), Some(1), "{arguments:?} should fail");
+    String::from_utf8(output.stderr).unwrap()
 }
 
 async fn succeeds(nats: &Nats, arguments: &[&str]) {
@@ -296,4 +301,222 @@ async fn a_local_override_reaches_the_proxy_that_watches() {
     .await;
     proxy.decides("a", Some("u1"), "off").await;
     proxy.decides("a", Some("u2"), "on").await;
+}
+
+#[tokio::test]
+async fn a_log_of_another_environment_is_not_written_to() {
+    let nats = Nats::start();
+    succeeds(&nats, &["registry", "init"]).await;
+    let files = TempDir::new().unwrap();
+    write(
+        files.path(),
+        "checkout.yaml",
+        text(&flag_set("checkout", "a", "on")),
+    );
+    let push = ["flags", "push", path(files.path())];
+    let set = [
+        "override", "set", "a", "off", "--for", "1h", "--reason", "x",
+    ];
+    let forced = [&set[..], &["--force"]].concat();
+    succeeds(&nats, &push).await;
+    succeeds(&nats, &set).await;
+
+    let said = fails_as(&nats, "default", &push).await;
+    for part in [
+        "1 record of environment \"test\"",
+        "\"default\"",
+        "--environment",
+        "BURGEE_ENVIRONMENT",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    let said = fails_as(&nats, "default", &set).await;
+    assert!(
+        said.contains(
+            "BURGEE_FLAGS holds 1 record of environment \"test\"; you asked as \"default\""
+        ),
+        "{said}"
+    );
+    let said = fails_as(&nats, "default", &["override", "clear", "a"]).await;
+    assert!(said.contains("environment \"test\""), "{said}");
+    let said = fails_as(&nats, "default", &["flags", "get", "checkout"]).await;
+    assert!(said.contains("environment \"test\""), "{said}");
+    assert_eq!(revision(&nats, "checkout").await, 1);
+    assert_eq!(overrides_in(&nats).await.len(), 1);
+
+    // What was written by mistake is deleted under its own environment; then the log is free.
+    succeeds(
+        &nats,
+        &["flags", "delete", "checkout", "--reason", "moving"],
+    )
+    .await;
+    succeeds(&nats, &["override", "clear", "a"]).await;
+    assert!(
+        burgee_as(&nats, "default", &push).await.status.success(),
+        "nothing counts there any more"
+    );
+    assert!(burgee_as(&nats, "default", &forced).await.status.success());
+    // In a log that has records of both, what stands under another's subject is safe all the same.
+    let said = fails(&nats, &push).await;
+    assert!(
+        said.contains("environment \"default\"") && said.contains("\"test\" would replace"),
+        "{said}"
+    );
+}
+
+#[tokio::test]
+async fn a_local_record_of_another_environment_is_not_overwritten() {
+    let nats = Nats::away();
+    let parent = TempDir::new().unwrap();
+    let local = parent.path().join("made/by/set");
+    let set = |variant: &'static str| {
+        vec![
+            "override",
+            "set",
+            "a",
+            variant,
+            "--for",
+            "1h",
+            "--reason",
+            "x",
+            "--local",
+            path(&local),
+        ]
+    };
+    let output = burgee(&nats, &set("off")).await;
+    assert!(output.status.success());
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        said.contains("(not checked against any flag set)"),
+        "{said}"
+    );
+    let file = std::fs::read_dir(&local)
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
+    let before = std::fs::read(&file).unwrap();
+    let clear = ["override", "clear", "a", "--local", path(&local)];
+    for arguments in [&set("on")[..], &clear] {
+        let said = fails_as(&nats, "default", arguments).await;
+        assert!(
+            said.contains("\"test\"") && said.contains("\"default\""),
+            "{said}"
+        );
+        assert_eq!(std::fs::read(&file).unwrap(), before);
+    }
+    // A directory needs no region to be listed.
+    let mut list = Command::new(env!("CARGO_BIN_EXE_burgee"));
+    list.args(["override", "list", "--json", "--local", path(&local)])
+        .env_remove("BURGEE_REGION")
+        .env("BURGEE_ENVIRONMENT", ENVIRONMENT);
+    let listed = list.output().await.unwrap();
+    assert!(listed.status.success());
+    let listed: serde_json::Value = serde_json::from_slice(&listed.stdout).unwrap();
+    assert_eq!(listed[0]["log"], "BURGEE_OVERRIDES_EU", "{listed}");
+}
+
+#[tokio::test]
+async fn what_an_operator_means_is_understood_or_asked_for() {
+    let nats = Nats::start();
+    succeeds(&nats, &["registry", "init"]).await;
+    let files = TempDir::new().unwrap();
+    write(
+        files.path(),
+        "checkout.yaml",
+        text(&flag_set("checkout", "a", "on")),
+    );
+    succeeds(&nats, &["flags", "push", path(files.path())]).await;
+    let set = [
+        "override", "set", "a", "off", "--for", "1h", "--reason", "x",
+    ];
+    let with = |more: &[&'static str]| [&set[..], more].concat();
+
+    let elsewhere = burgee(&nats, &with(&["--scope", "region:us"])).await;
+    assert!(elsewhere.status.success());
+    let note = String::from_utf8(elsewhere.stderr).unwrap();
+    assert!(
+        note.contains("note: recorded in BURGEE_OVERRIDES_EU; proxies of us read it only where"),
+        "{note}"
+    );
+    let here = burgee(&nats, &with(&["--scope", "region:eu"])).await;
+    assert!(here.stderr.is_empty());
+
+    succeeds(&nats, &with(&["--keys", "alice, bob"])).await;
+    succeeds(&nats, &with(&["--keys", " bob ,alice"])).await;
+    let found = overrides_in(&nats).await;
+    let keys: Vec<_> = found
+        .iter()
+        .filter_map(|document| document.keys.as_ref())
+        .collect();
+    assert_eq!(keys.len(), 1, "the same keys");
+    assert!(keys[0].contains("bob") && !keys[0].contains(" bob"));
+
+    for (arguments, part) in [
+        (with(&["--keys", "alice, ,bob"]), "a key is empty"),
+        (with(&["--scope", "cluster:EU"]), "cluster \"EU\""),
+        (
+            [&set[..7], &[" "]].concat(),
+            "whoever reads the record later",
+        ),
+    ] {
+        let output = burgee(&nats, &arguments).await;
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(part), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_to_push_is_a_failure() {
+    let nats = Nats::start();
+    succeeds(&nats, &["registry", "init"]).await;
+    let files = TempDir::new().unwrap();
+    let said = fails(&nats, &["flags", "push", path(files.path())]).await;
+    assert!(said.contains("there is nothing to push"), "{said}");
+}
+
+/// One object on standard output and exit code 1, whatever went wrong.
+async fn told(nats: &Nats, arguments: &[&str]) -> serde_json::Value {
+    let output = burgee(nats, &[arguments, &["--json"]].concat()).await;
+    assert_eq!(output.status.code(), Some(1), "{arguments:?} should fail");
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(told["error"].is_string(), "{told}");
+    told
+}
+
+#[tokio::test]
+async fn programs_are_told_of_errors_in_json() {
+    let (nats, away) = (Nats::start(), Nats::away());
+    let files = TempDir::new().unwrap();
+    write(
+        files.path(),
+        "bad.yaml",
+        text(&flag_set("bad", "b", "purple")),
+    );
+    let push = ["flags", "push", path(files.path())];
+    let set = [
+        "override", "set", "a", "off", "--for", "1h", "--reason", "x",
+    ];
+    for verb in [
+        &push[..],
+        &set,
+        &["flags", "list"],
+        &["flags", "get", "a"],
+        &["flags", "delete", "a", "--reason", "x"],
+        &["override", "list"],
+        &["override", "clear", "a"],
+        &["registry", "init"],
+    ] {
+        told(&away, verb).await;
+    }
+    told(&nats, &push).await;
+    succeeds(&nats, &["registry", "init"]).await;
+    let refused = told(&nats, &push).await;
+    assert_eq!(refused["error"], "nothing was pushed");
+    assert_eq!(refused["findings"][0]["level"], "error", "{refused}");
+    told(&nats, &set).await;
+    told(&nats, &["override", "clear", "a"]).await;
+    told(&nats, &["flags", "get", "a"]).await;
 }

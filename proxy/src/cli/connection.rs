@@ -1,5 +1,7 @@
 //! What every verb that talks to the registry takes, and how it answers.
 
+mod contents;
+
 use std::fmt::Display;
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -12,6 +14,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::registry::{Log, Registry, connect_options};
+pub(super) use contents::Contents;
 
 /// Which registry.
 #[derive(Clone, Debug, clap::Args)]
@@ -43,6 +46,14 @@ pub(super) struct Connection {
     /// The region whose log of overrides is meant.
     #[arg(long, env = "BURGEE_REGION", value_name = "NAME")]
     pub region: Option<String>,
+}
+
+/// A reason that is one: the record keeps it for ever.
+pub(super) fn reason(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() {
+        return Err("say why: whoever reads the record later will want to know".into());
+    }
+    Ok(text.to_owned())
 }
 
 /// How to answer.

@@ -1,17 +1,20 @@
 //! `burgee explain`: what a flag gives for a context, and which rule decided.
 
-use std::io::{BufRead, Write};
+use std::fmt::Write as _;
+use std::io::{self, BufRead, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use burgee_eval::{
-    Compiler, Context, Decision, ErrorCode, Reason, Snapshot, ValueType, evaluate, explain,
+    Compiler, Context, Decision, ErrorCode, Explanation, Reason, Snapshot, ValueType, evaluate,
+    explain,
 };
 use serde_json::{Map, Value};
 
-use crate::finding::Level;
-use crate::flag_files;
+use super::failure::Refused;
+use crate::finding::{Finding, Level, did_you_mean};
+use crate::flag_files::{self, FlagFile};
 
 /// The longest line that `--batch` reads.
 const MAX_LINE_BYTES: u64 = 1 << 20;
@@ -36,8 +39,8 @@ pub(super) struct Args {
     #[arg(long)]
     json: bool,
     /// Read JSON lines {"flag":…,"context":…,"now":…,"type":…} from standard input and answer each
-    /// with one JSON line.
-    #[arg(long, conflicts_with_all = ["flag", "context", "json"])]
+    /// with one JSON line, in order; blank lines get none.
+    #[arg(long, conflicts_with_all = ["flag", "context"])]
     batch: bool,
 }
 
@@ -52,87 +55,142 @@ Examples:
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let mut compiler = Compiler::new();
     let (files, findings) = flag_files::read(&args.flags, &mut compiler);
-    // A flag that is spoiled answers with its error, as it would at the edge; a document that is
-    // refused as a whole has nothing to answer with.
-    for finding in &findings {
-        eprintln!("{finding}");
+    let elsewhere = |finding: &&Finding| !files.iter().any(|file| file.path == finding.file);
+    for finding in findings.iter().filter(elsewhere) {
+        if finding.level == Level::Warning {
+            eprintln!("{finding}");
+        }
     }
-    let refused = |finding: &&crate::finding::Finding| {
-        finding.level == Level::Error && !files.iter().any(|file| file.path == finding.file)
-    };
-    if findings.iter().any(|finding| refused(&finding)) {
-        return Ok(ExitCode::FAILURE);
+    let refusing = refusing(&files, findings);
+    if !refusing.is_empty() {
+        return Err(Refused {
+            message: "nothing was explained".into(),
+            findings: refusing,
+        }
+        .into());
     }
     let snapshot = Snapshot::new(&compiler, files.iter().map(|file| file.set.clone()));
 
-    if args.batch {
-        batch(&snapshot, args.now)?;
-        return Ok(ExitCode::SUCCESS);
+    let outcome = if args.batch {
+        batch(&snapshot, args.now).map(|()| ExitCode::SUCCESS)
+    } else {
+        one(args, &files, &snapshot)
+    };
+    match outcome {
+        // `| head -1` has what it wanted.
+        Err(error) if is_closed_pipe(&error) => Ok(ExitCode::SUCCESS),
+        outcome => outcome,
     }
-    let context: Value = serde_json::from_str(&args.context).context("--context is not JSON")?;
-    anyhow::ensure!(context.is_object(), "--context must be a JSON object");
-    let flag = args.flag.as_deref().unwrap_or_default();
-    one(
-        &snapshot,
-        flag,
-        &context,
-        args.now.unwrap_or_else(unix_seconds),
-        args.json,
-    )
 }
 
-fn one(
-    snapshot: &Snapshot,
-    key: &str,
-    context: &Value,
-    now: u64,
-    json: bool,
-) -> anyhow::Result<ExitCode> {
+/// The errors that leave nothing to answer with, in order. A flag that is spoiled is none of them: it
+/// answers with its error, as it would at the edge.
+fn refusing(files: &[FlagFile], findings: Vec<Finding>) -> Vec<Finding> {
+    let spoiled: Vec<Finding> = files
+        .iter()
+        .flat_map(|file| {
+            let problems = file.set.problems.iter();
+            problems.map(|problem| Finding::place(&file.path, &file.locations, problem))
+        })
+        .collect();
+    let mut refusing = findings;
+    refusing.retain(|finding| finding.level == Level::Error && !spoiled.contains(finding));
+    refusing.sort();
+    refusing.dedup();
+    refusing
+}
+
+/// What `check` finds of one flag, and of the file that it stands in.
+fn findings_of(key: &str, files: &[FlagFile]) -> Vec<Finding> {
+    let has = |file: &&FlagFile| file.set.flags.iter().any(|flag| *flag.key == *key);
+    let mut findings: Vec<Finding> = files
+        .iter()
+        .filter(has)
+        .flat_map(|file| {
+            let problems = file.set.problems.iter();
+            let ours =
+                problems.filter(|problem| problem.flag.as_deref().is_none_or(|flag| flag == key));
+            ours.map(|problem| Finding::place(&file.path, &file.locations, problem))
+        })
+        .collect();
+    findings.sort();
+    findings
+}
+
+fn one(args: &Args, files: &[FlagFile], snapshot: &Snapshot) -> anyhow::Result<ExitCode> {
+    let context: Value = serde_json::from_str(&args.context).context("--context is not JSON")?;
+    anyhow::ensure!(context.is_object(), "--context must be a JSON object");
+    let key = args.flag.as_deref().unwrap_or_default();
+    for finding in findings_of(key, files) {
+        eprintln!("{finding}");
+    }
+    let mut stdout = io::stdout().lock();
     let Some(flag) = snapshot.find(key) else {
         let keys = snapshot.flags().map(|(_, flag)| &*flag.key);
-        let near = crate::finding::did_you_mean(key, keys);
-        if json {
-            println!("{}", Value::Object(not_found(key)));
+        let message = format!("there is no flag \"{key}\"{}", did_you_mean(key, keys));
+        let mut answer = not_found(key);
+        if args.json {
+            answer.insert("error".to_owned(), message.into());
+            writeln!(stdout, "{}", Value::Object(answer))?;
+            return Ok(ExitCode::FAILURE);
         }
-        anyhow::bail!("there is no flag \"{key}\"{near}");
+        let told = |member: &str| answer[member].as_str().unwrap_or_default();
+        writeln!(stdout, "flag     {key}\nreason   {}", told("reason"))?;
+        writeln!(stdout, "error    {}", told("errorCode"))?;
+        anyhow::bail!(message);
     };
-    let context = Context::from_json(snapshot.attributes(), context);
+    let context = Context::from_json(snapshot.attributes(), &context);
+    let now = args.now.unwrap_or_else(unix_seconds);
     let explanation = explain(snapshot, flag, &context, now);
-    if json {
+    if args.json {
         let mut answer = answer(key, &explanation.decision);
-        answer.insert(
-            "steps".to_owned(),
-            serde_json::to_value(&explanation.steps)?,
-        );
-        println!("{}", Value::Object(answer));
-        return Ok(ExitCode::SUCCESS);
+        let steps = serde_json::to_value(&explanation.steps)?;
+        answer.insert("steps".to_owned(), steps);
+        writeln!(stdout, "{}", Value::Object(answer))?;
+    } else {
+        stdout.write_all(for_people(key, &explanation)?.as_bytes())?;
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn for_people(key: &str, explanation: &Explanation<'_>) -> Result<String, std::fmt::Error> {
     let decision = &explanation.decision;
     let value = decision.value().map_or_else(
         || "none (the backend's own default)".to_owned(),
         Value::to_string,
     );
-    println!("flag     {key} (set {})", decision.flag.set);
-    println!("value    {value}");
-    println!("variant  {}", decision.variant_name().unwrap_or("none"));
-    println!("reason   {}", word(&decision.reason));
+    let mut text = String::new();
+    writeln!(text, "flag     {key} (set {})", decision.flag.set)?;
+    writeln!(text, "value    {value}")?;
+    writeln!(
+        text,
+        "variant  {}",
+        decision.variant_name().unwrap_or("none")
+    )?;
+    writeln!(text, "reason   {}", word(&decision.reason))?;
     if let Some(message) = decision.error_message() {
-        println!(
-            "error    {}: {message}",
-            decision.error.map_or_else(String::new, |code| word(&code))
-        );
+        let code = decision.error.map_or_else(String::new, |code| word(&code));
+        writeln!(text, "error    {code}: {message}")?;
     }
     if !explanation.steps.is_empty() {
-        println!("steps");
-        for step in &explanation.steps {
-            let indent = "  ".repeat(step.depth + 1);
-            println!(
-                "{indent}{}  {}\n{indent}  = {}",
-                step.path, step.expression, step.outcome
-            );
-        }
+        writeln!(text, "steps")?;
     }
-    Ok(ExitCode::SUCCESS)
+    for step in &explanation.steps {
+        let indent = "  ".repeat(step.depth + 1);
+        writeln!(
+            text,
+            "{indent}{}  {}\n{indent}  = {}",
+            step.path, step.expression, step.outcome
+        )?;
+    }
+    Ok(text)
+}
+
+/// Only standard input and output are used while answering, and only the latter breaks.
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
+    let kind = kind.or_else(|| error.downcast_ref::<serde_json::Error>()?.io_error_kind());
+    kind == Some(io::ErrorKind::BrokenPipe)
 }
 
 /// One JSON line in, one JSON line out, in order; a malformed line answers for itself alone.
@@ -202,10 +260,10 @@ fn question(line: &[u8]) -> Result<Question, (Value, String)> {
     };
     let now = match line.remove("now") {
         None | Some(Value::Null) => None,
-        Some(now) => Some(
-            now.as_u64()
-                .ok_or_else(|| wrong("`now` must be Unix seconds"))?,
-        ),
+        Some(now) => {
+            let now = seconds(&now);
+            Some(now.ok_or_else(|| wrong("`now` must be Unix seconds, a whole number"))?)
+        }
     };
     let wanted = match line.remove("type") {
         None | Some(Value::Null) => None,
@@ -227,6 +285,21 @@ fn question(line: &[u8]) -> Result<Question, (Value, String)> {
         context,
         now,
         wanted,
+    })
+}
+
+/// A whole number, however it is written: `1.0` is what some programs make of 1.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "checked to be whole and in range"
+)]
+fn seconds(now: &Value) -> Option<u64> {
+    /// Beyond it, floating-point numbers skip whole ones.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    now.as_u64().or_else(|| {
+        let now = now.as_f64()?;
+        ((0.0..=EXACT).contains(&now) && now.fract() == 0.0).then_some(now as u64)
     })
 }
 

@@ -11,7 +11,7 @@ use anyhow::bail;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::connection::{Author, Connection, Output, now, table, time};
+use super::connection::{Author, Connection, Contents, Output, now, reason, table, time};
 use crate::config::default_reserved;
 use crate::envelope::{Change, Document, FlagSetText, Verified};
 use crate::finding::did_you_mean;
@@ -30,7 +30,7 @@ pub(super) enum Args {
     /// moment, nothing is overwritten: you are told who, and can look before you push again.
     #[command(after_help = "Examples:
   burgee flags push config/flags --reason \"10% in Germany\"
-  burgee flags push checkout.yaml --as ci@build-4711")]
+  burgee flags push config/flags/checkout.yaml --as ci@build-4711")]
     Push(Push),
     /// Prints a flag set as it was pushed, byte for byte.
     #[command(after_help = "Example:
@@ -90,7 +90,7 @@ pub(super) struct Delete {
     /// Its name.
     set: String,
     /// The reason, for the record.
-    #[arg(long, value_name = "REASON")]
+    #[arg(long, value_name = "REASON", value_parser = reason)]
     reason: String,
     #[command(flatten)]
     author: Author,
@@ -203,14 +203,18 @@ async fn delete(args: Delete) -> anyhow::Result<ExitCode> {
 }
 
 async fn missing(registry: &Registry, set: &str) -> anyhow::Result<String> {
-    let (records, _) = registry.newest(&Log::flags()).await?;
     let log = Log::flags();
-    let live = records.iter().filter(|record| text(record).is_some());
+    let contents = Contents::of_log(registry, &log).await?;
+    let live = contents
+        .records
+        .iter()
+        .filter(|record| text(record).is_some());
     let names = live.filter_map(|record| log.token(&record.record().subject));
     Ok(format!(
-        "there is no flag set {set:?} in {}{}",
+        "there is no flag set {set:?} in {}{}{}",
         log.name(),
-        did_you_mean(set, names)
+        did_you_mean(set, names),
+        contents.note()
     ))
 }
 

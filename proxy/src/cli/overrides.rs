@@ -10,11 +10,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use clap::builder::NonEmptyStringValueParser;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::connection::{Author, Connection, Output};
+use super::connection::{Author, Connection, Output, reason};
 use crate::overrides::Scope;
 use place::Place;
 
@@ -28,11 +27,11 @@ pub(super) enum Args {
     /// ends it by its own clock, also while it is cut off.
     #[command(after_help = "Examples:
   burgee override set new-checkout off --for 30m --scope region:eu --reason \"payment errors\"
-  burgee override set new-checkout on --for 2h --keys alice,bob --reason \"support case 4711\"
-  burgee override set new-checkout default --for 1h --scope global --reason \"stop the rollout\"
+  burgee override set new-checkout on --for 2h --region eu --keys alice,bob --reason \"support case 4711\"
+  burgee override set new-checkout default --for 1h --region eu --scope global --reason \"stop the rollout\"
 
 When the broker is what is broken, write the record where a proxy watches:
-  burgee override set new-checkout off --for 30m --reason \"NATS is down\" --local overrides/")]
+  burgee override set new-checkout off --for 30m --region eu --reason \"NATS is down\" --local overrides/")]
     Set(Set),
     /// Lists overrides and when they end.
     #[command(after_help = "Examples:
@@ -43,7 +42,7 @@ When the broker is what is broken, write the record where a proxy watches:
     /// Ends an override now.
     #[command(after_help = "Examples:
   burgee override clear new-checkout --scope region:eu
-  burgee override clear new-checkout --keys alice,bob")]
+  burgee override clear new-checkout --region eu --keys alice,bob")]
     Clear(Clear),
 }
 
@@ -58,9 +57,9 @@ pub(super) struct Set {
     #[arg(long = "for", value_name = "DURATION", value_parser = humantime::parse_duration)]
     lasts: Duration,
     /// The reason, for the record.
-    #[arg(long, value_name = "REASON")]
+    #[arg(long, value_name = "REASON", value_parser = reason)]
     reason: String,
-    /// Do not check that the flag and the variant are in the log.
+    /// Do not check that the flag and the variant are in the log, nor that the log is this environment's.
     #[arg(long)]
     force: bool,
     #[command(flatten)]
@@ -76,7 +75,7 @@ pub(super) struct Set {
 /// See [`Args::List`].
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct List {
-    /// Read a proxy's watched directory instead of the registry.
+    /// Read a proxy's watched directory instead of the registry; of all regions, unless one is named.
     #[arg(long, value_name = "DIR")]
     local: Option<PathBuf>,
     /// Show also those that are over.
@@ -112,10 +111,12 @@ struct Target {
     /// global, region:NAME or cluster:NAME [default: the region of --region].
     #[arg(long)]
     scope: Option<Scope>,
-    /// Only for these targeting keys, separated by commas; recorded as salted hashes.
-    #[arg(long, value_name = "KEY", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
+    /// Only for these targeting keys, separated by commas (blanks around a key do not count); recorded
+    /// as salted hashes.
+    #[arg(long, value_name = "KEY", value_delimiter = ',', value_parser = keys::key)]
     keys: Vec<String>,
-    /// Write the record into a proxy's watched directory instead of the log.
+    /// Write the record into a proxy's watched directory, which is made where it is not there, instead of
+    /// the log.
     #[arg(long, value_name = "DIR")]
     local: Option<PathBuf>,
 }

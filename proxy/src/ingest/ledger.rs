@@ -55,6 +55,14 @@ impl Ledger {
                 changed: self.local.remove(&file).is_some(),
                 keep: None,
             },
+            OverrideUpdate::Listed { files } => {
+                let before = self.local.len();
+                self.local.retain(|file, _| files.contains(file));
+                Taken {
+                    changed: self.local.len() != before,
+                    keep: None,
+                }
+            }
             OverrideUpdate::File {
                 file,
                 record: Some(record),

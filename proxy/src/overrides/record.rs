@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::envelope::Digest;
-use crate::registry::{NameError, check_region};
+use crate::registry::{NameError, check_cluster, check_region};
 
 /// The longest an override may last. What should last longer is a change of the flag. It also bounds
 /// how long a proxy must remember an override that is over, to refuse a replay of it.
@@ -199,13 +199,17 @@ impl std::str::FromStr for Scope {
         let (form, name) = text
             .split_once(':')
             .ok_or_else(|| ScopeError::Form(text.into()))?;
-        let scope = match form {
-            "region" => Self::Region(name.into()),
-            "cluster" => Self::Cluster(name.into()),
-            _ => return Err(ScopeError::Form(text.into())),
-        };
-        check_region(name)?;
-        Ok(scope)
+        match form {
+            "region" => {
+                check_region(name)?;
+                Ok(Self::Region(name.into()))
+            }
+            "cluster" => {
+                check_cluster(name)?;
+                Ok(Self::Cluster(name.into()))
+            }
+            _ => Err(ScopeError::Form(text.into())),
+        }
     }
 }
 
@@ -345,6 +349,8 @@ mod tests {
         for text in ["", "eu", "region:", "region:EU", "zone:a", "cluster:a.b"] {
             assert!(text.parse::<Scope>().is_err(), "{text:?}");
         }
+        let error = "cluster:EU".parse::<Scope>().unwrap_err().to_string();
+        assert!(error.starts_with("cluster \"EU\""), "{error}");
     }
 
     #[test]

@@ -12,8 +12,11 @@ pub enum Kind {
     Overrides,
 }
 
-/// The longest name of a flag set, an override or a region, in bytes.
+/// The longest name of a flag set or an override, in bytes.
 pub const MAX_NAME_BYTES: usize = 128;
+
+/// The longest name of a region or a cluster, in bytes.
+const MAX_PLACE_BYTES: usize = 64;
 
 const FLAGS: &str = "BURGEE_FLAGS";
 const OVERRIDES: &str = "BURGEE_OVERRIDES_";
@@ -28,10 +31,11 @@ pub struct Log {
 
 /// A name that cannot be part of a subject or of a log's name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{what} {name:?} is not usable as a name: write 1 to {MAX_NAME_BYTES} of {allowed}")]
+#[error("{what} {name:?} is not usable as a name: write 1 to {at_most} of {allowed}")]
 pub struct NameError {
     what: &'static str,
     name: String,
+    at_most: usize,
     allowed: &'static str,
 }
 
@@ -110,29 +114,41 @@ pub fn check_set(name: &str) -> Result<(), NameError> {
     check_token("flag set", name)
 }
 
-/// Whether `name` can be a region's or a cluster's name.
+/// Whether `name` can be a region's name.
 pub fn check_region(name: &str) -> Result<(), NameError> {
+    check_place("region", name)
+}
+
+/// Whether `name` can be a cluster's name.
+pub fn check_cluster(name: &str) -> Result<(), NameError> {
+    check_place("cluster", name)
+}
+
+/// Lower case only: a log's name is made from it in upper case. The configuration asks for the same.
+fn check_place(what: &'static str, name: &str) -> Result<(), NameError> {
     let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_');
-    check("region", name, "a-z 0-9 - _", allowed)
+    check(what, name, MAX_PLACE_BYTES, "a-z 0-9 - _", allowed)
 }
 
 fn check_token(what: &'static str, name: &str) -> Result<(), NameError> {
     let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
-    check(what, name, "A-Z a-z 0-9 - _", allowed)
+    check(what, name, MAX_NAME_BYTES, "A-Z a-z 0-9 - _", allowed)
 }
 
 fn check(
     what: &'static str,
     name: &str,
+    at_most: usize,
     allowed: &'static str,
     fits: fn(u8) -> bool,
 ) -> Result<(), NameError> {
-    if (1..=MAX_NAME_BYTES).contains(&name.len()) && name.bytes().all(fits) {
+    if (1..=at_most).contains(&name.len()) && name.bytes().all(fits) {
         Ok(())
     } else {
         Err(NameError {
             what,
             name: name.chars().take(MAX_NAME_BYTES).collect(),
+            at_most,
             allowed,
         })
     }
@@ -168,5 +184,7 @@ mod tests {
             Log::overrides("EU").is_err(),
             "upper case would collide with lower case"
         );
+        assert!(Log::overrides(&"x".repeat(64)).is_ok());
+        assert!(Log::overrides(&"x".repeat(65)).is_err());
     }
 }

@@ -4,10 +4,12 @@
 //! symlink swaps are noticed; every few seconds it is read again all the same, for a watch can be lost
 //! in silence. Contents are compared by digest, so that an event without a change costs nothing.
 //!
-//! A file that cannot be read, or a directory that is away, changes nothing: what it held stays. A
-//! file that is gone for [`GRACE`] is a deletion.
+//! A file that cannot be read, or a directory of flag sets that is away, changes nothing: what it held
+//! stays. A file that is gone for [`GRACE`] is a deletion. A directory of overrides that is not there
+//! holds none: it is there only once someone needs it. Files whose names begin with a dot are passed
+//! by: editors and [`write_atomically`] leave their unfinished work under such names.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
@@ -64,6 +66,9 @@ enum Holds {
 struct Told {
     files: BTreeMap<String, Seen>,
     gone: BTreeMap<String, Instant>,
+    /// It was read at least once, so that what is told is all there is.
+    whole: bool,
+    /// What was said last of why it cannot be read, so that it is said once.
     trouble: Option<String>,
 }
 
@@ -71,6 +76,15 @@ struct Told {
 enum Seen {
     Content(Digest),
     Unreadable(String),
+}
+
+impl Told {
+    /// Whether this trouble was not said a moment ago.
+    fn is_news(&mut self, trouble: String) -> bool {
+        let news = self.trouble.as_ref() != Some(&trouble);
+        self.trouble = Some(trouble);
+        news
+    }
 }
 
 type Files = BTreeMap<String, Result<Vec<u8>, String>>;
@@ -108,15 +122,26 @@ impl Directory {
                     self.tell(files, &mut told, updates).await;
                     part.synced(updates).await;
                 }
+                Err(error) if self.may_be_absent() && error.kind() == io::ErrorKind::NotFound => {
+                    if told.is_news(error.to_string()) {
+                        tracing::warn!(directory = %self.path.display(), "the directory of overrides does not exist; it counts as empty until it does");
+                    }
+                    self.tell(Files::new(), &mut told, updates).await;
+                    part.synced(updates).await;
+                }
                 Err(error) => {
                     watch = None;
                     let message = format!("{}: {error}", self.path.display());
-                    if told.trouble.as_ref() != Some(&message) {
-                        tracing::warn!(directory = %self.path.display(), %error, "cannot read the directory; what it held stays in force");
+                    if told.is_news(message.clone()) {
+                        let consequence = if told.whole {
+                            "what it held stays in force"
+                        } else {
+                            "the proxy waits for it before it is ready"
+                        };
+                        tracing::warn!(directory = %self.path.display(), %error, "cannot read the directory; {consequence}");
                         updates
-                            .send(self.refused(None, "unreadable", message.clone()))
+                            .send(self.refused(None, "unreadable", message))
                             .await;
-                        told.trouble = Some(message);
                     }
                 }
             }
@@ -127,15 +152,33 @@ impl Directory {
         }
     }
 
-    /// Watches the directory that the path names now: it may have been replaced since.
+    /// Flag sets that are not there are a mistake; overrides, the rule.
+    fn may_be_absent(&self) -> bool {
+        matches!(self.holds, Holds::Overrides { .. })
+    }
+
+    /// Watches the directory that the path names now, which may have been replaced since; where there
+    /// is none, its parent, for the moment when it appears.
     fn keep_watching(
         &self,
         watch: &mut Option<(u64, u64, RecommendedWatcher)>,
         poke: &mpsc::Sender<()>,
     ) {
-        let Ok(now) = std::fs::metadata(&self.path).map(|meta| (meta.dev(), meta.ino())) else {
-            *watch = None;
-            return;
+        let identity = |path: &Path| std::fs::metadata(path).map(|meta| (meta.dev(), meta.ino()));
+        let (place, awaited, now) = if let Ok(now) = identity(&self.path) {
+            (self.path.as_path(), None, now)
+        } else {
+            let parent = self.path.parent().unwrap_or(&self.path);
+            let parent = if parent.as_os_str().is_empty() {
+                Path::new(".")
+            } else {
+                parent
+            };
+            let Ok(now) = identity(parent) else {
+                *watch = None;
+                return;
+            };
+            (parent, self.path.file_name().map(ToOwned::to_owned), now)
         };
         if watch
             .as_ref()
@@ -144,15 +187,19 @@ impl Directory {
             return;
         }
         let poke = poke.clone();
+        let concerns_us = move |event: notify::Event| {
+            let named = |path: &PathBuf| path.file_name() == awaited.as_deref();
+            !is_only_a_look(event.kind) && (awaited.is_none() || event.paths.iter().any(named))
+        };
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            if event.is_ok_and(|event| !is_only_a_look(event.kind)) {
+            if event.is_ok_and(&concerns_us) {
                 // A full channel already holds a poke.
                 let _ = poke.try_send(());
             }
         })
         .and_then(|mut watcher| {
             watcher
-                .watch(&self.path, RecursiveMode::NonRecursive)
+                .watch(place, RecursiveMode::NonRecursive)
                 .map(|()| watcher)
         });
         *watch = match watcher {
@@ -178,6 +225,13 @@ impl Directory {
     }
 
     async fn tell(&self, files: Files, told: &mut Told, updates: &Sender) {
+        if self.may_be_absent() && !told.whole {
+            // `ingest` has looked before, and this tells it of what is gone since.
+            let files: BTreeSet<String> = files.keys().cloned().collect();
+            let listed = OverrideUpdate::Listed { files };
+            updates.send(Update::Override(listed)).await;
+        }
+        told.whole = true;
         let missing: Vec<String> = told
             .files
             .keys()

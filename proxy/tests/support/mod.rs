@@ -222,8 +222,14 @@ pub struct Proxy {
 
 impl Proxy {
     pub fn start(config: Config) -> Self {
+        Self::start_after(config, || {})
+    }
+
+    /// As [`Proxy::start`]; something happens between what is read at a start and the source.
+    pub fn start_after(config: Config, meanwhile: impl FnOnce()) -> Self {
         let metrics = prometheus::Registry::new();
         let (ingest, store) = Ingest::open(&config, IngestMetrics::register(&metrics).unwrap());
+        meanwhile();
         let (updates, receiver) = source::channel();
         let (shutdown, stopped) = oneshot::channel();
         let pace = Pace {

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::bail;
 use serde::Serialize;
 
-use super::super::connection::now;
+use super::super::connection::{Contents, now};
+use super::super::failure::Refused;
 use super::{Push, Sets, explain};
 use crate::envelope::{Change, Document, FlagSetText, Verified};
 use crate::finding::{Finding, Level};
@@ -28,13 +28,28 @@ pub(in crate::cli) struct Pushed {
 
 pub(super) async fn run(args: Push) -> anyhow::Result<ExitCode> {
     let registry = args.connection.registry().await?;
-    let (records, _) = registry.newest(&Log::flags()).await?;
-    let (files, findings) = check(&args.paths, &records, &args.reserved);
+    let log = Log::flags();
+    let contents = Contents::of_log(&registry, &log).await?;
+    contents.same_environment()?;
+    let (files, findings) = check(&args.paths, &contents.records, &args.reserved);
+    let wrong = findings.iter().any(|finding| finding.level == Level::Error);
+    if wrong || files.is_empty() {
+        let message = if wrong {
+            "nothing was pushed"
+        } else {
+            "there is nothing to push"
+        };
+        return Err(Refused {
+            message: message.into(),
+            findings,
+        }
+        .into());
+    }
     for finding in &findings {
         eprintln!("{finding}");
     }
-    if findings.iter().any(|finding| finding.level == Level::Error) {
-        bail!("nothing was pushed");
+    for file in &files {
+        contents.not_over_another(&log.subject(&file.set.id)?)?;
     }
     let who = args.author.name();
     let mut pushed = Vec::new();
@@ -86,6 +101,8 @@ fn check(
             "rename the flag, or delete it from the other set first".to_owned(),
         ));
     }
+    findings.sort();
+    findings.dedup();
     (files, findings)
 }
 

@@ -11,6 +11,15 @@ pub(super) fn document(record: &Verified) -> Option<&OverrideDocument> {
     }
 }
 
+/// A targeting key as it was meant: `alice, bob` names no user with a blank before the name.
+pub(super) fn key(text: &str) -> Result<String, &'static str> {
+    let key = text.trim();
+    if key.is_empty() {
+        return Err("a key is empty");
+    }
+    Ok(key.to_owned())
+}
+
 /// The hashes of `keys`, under the salt of the record of the same flag, scope and keys where there is
 /// one, so that the new record replaces it; else under a new, random one. `None`: for everyone.
 pub(super) fn hashed(

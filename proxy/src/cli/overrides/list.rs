@@ -32,8 +32,9 @@ struct Listed<'r> {
 pub(super) async fn list(args: List) -> anyhow::Result<ExitCode> {
     let records = match &args.local {
         Some(path) => {
-            let logs = vec![args.connection.overrides()?];
-            place::read(path, &args.connection.environment, &logs)?
+            let region = args.connection.region.as_ref();
+            let log = region.map(|_| args.connection.overrides()).transpose()?;
+            place::read(path, &args.connection.environment, log.as_ref())?.records
         }
         None => from_registry(&args).await?,
     };

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use jiff::{SignedDuration, Timestamp};
 
-use super::super::connection::{Connection, now};
+use super::super::connection::{Connection, Contents, now};
 use super::super::flags::explain;
-use crate::envelope::{Record, Verified, seal};
+use crate::envelope::{Record, Rejection, Verified, claimed_log, seal};
 use crate::overrides::BROKER_CLOCK_TOLERANCE;
 use crate::registry::{Draft, Head, Log, Registry};
 use crate::source;
@@ -53,15 +53,16 @@ impl Place {
         }
     }
 
-    /// The newest record of every subject.
-    pub(super) async fn records(&self) -> anyhow::Result<Vec<Verified>> {
+    /// The newest record of every subject. A directory that is not there yet holds nothing.
+    pub(super) async fn contents(&self) -> anyhow::Result<Contents> {
         match self {
-            Self::Log { registry, log } => Ok(registry.newest(log).await?.0),
+            Self::Log { registry, log } => Ok(Contents::of_log(registry, log).await?),
+            Self::Directory { path, .. } if !path.exists() => Ok(Contents::default()),
             Self::Directory {
                 path,
                 environment,
                 log,
-            } => read(path, environment, std::slice::from_ref(log)),
+            } => read(path, environment, Some(log)),
         }
     }
 
@@ -85,6 +86,7 @@ impl Place {
     /// Puts a change on top of what is there for this subject.
     pub(super) async fn change(
         &self,
+        contents: Contents,
         token: &str,
         draft: Draft,
     ) -> anyhow::Result<(Verified, Option<PathBuf>)> {
@@ -104,8 +106,8 @@ impl Place {
                 log,
             } => {
                 let subject = log.subject(token)?;
-                let before = read(path, environment, std::slice::from_ref(log))?;
-                let newest = before
+                let newest = contents
+                    .records
                     .into_iter()
                     .find(|record| record.record().subject == subject);
                 let record = on_top(
@@ -119,6 +121,8 @@ impl Place {
                     draft,
                 )?;
                 let file = format!("{token}.json");
+                std::fs::create_dir_all(path)
+                    .with_context(|| format!("cannot make the directory {}", path.display()))?;
                 // The proxy may run as someone else.
                 source::write_atomically(path, &file, record.envelope(), 0o644)
                     .with_context(|| format!("cannot write into {}", path.display()))?;
@@ -149,23 +153,41 @@ fn on_top(
     })?)
 }
 
-/// Every record in a watched directory; what is none is reported and skipped.
-pub(super) fn read(path: &Path, environment: &str, logs: &[Log]) -> anyhow::Result<Vec<Verified>> {
+/// Every record in a watched directory, of one log or of any; what is none is reported and skipped.
+pub(super) fn read(path: &Path, environment: &str, log: Option<&Log>) -> anyhow::Result<Contents> {
     let files =
         source::read_directory(path, crate::envelope::MAX_ENVELOPE_BYTES + 1, |extension| {
             extension == "json"
         })
         .with_context(|| format!("cannot read the directory {}", path.display()))?;
-    let mut records = Vec::new();
+    let (mut records, mut foreign) = (Vec::new(), Vec::new());
     for (name, content) in files {
         let record = content.and_then(|bytes| {
-            source::envelope(&name, bytes, environment, logs)
-                .map_err(|rejection| rejection.to_string())
+            one(&name, &bytes, environment, log).map_err(|rejection| {
+                if let Rejection::Environment(other) = &rejection {
+                    foreign.extend(one(&name, &bytes, other, log));
+                }
+                rejection.to_string()
+            })
         });
         match record {
             Ok(record) => records.push(record),
             Err(error) => eprintln!("skipped {}: {error}", path.join(name).display()),
         }
     }
-    Ok(records)
+    let place = path.display().to_string();
+    Ok(Contents::new(place, environment.into(), records, foreign))
+}
+
+fn one(
+    file: &str,
+    bytes: &[u8],
+    environment: &str,
+    log: Option<&Log>,
+) -> Result<Verified, Rejection> {
+    let log = match log {
+        Some(log) => log.clone(),
+        None => claimed_log(bytes.strip_suffix(b"\n").unwrap_or(bytes))?,
+    };
+    source::envelope(file, bytes.to_vec(), environment, &[log])
 }

@@ -6,6 +6,7 @@ use anyhow::{Context as _, bail};
 use burgee_eval::Flag;
 use jiff::SignedDuration;
 
+use super::super::connection::Contents;
 use super::super::flags::Sets;
 use super::keys::{document, hashed};
 use super::{Changed, Clear, Place, Set};
@@ -18,13 +19,12 @@ pub(super) async fn set(mut args: Set) -> anyhow::Result<ExitCode> {
     let scope = args.target.resolve(&mut args.connection)?;
     let place = Place::open(&args.connection, args.target.local.as_deref()).await?;
     let variant = variant(&args, &place).await?;
+    let contents = place.contents().await?;
+    if !args.force {
+        contents.same_environment()?;
+    }
     let now = place.now().await?;
-    let keys = hashed(
-        &args.target.keys,
-        &args.flag,
-        &scope,
-        &place.records().await?,
-    );
+    let keys = hashed(&args.target.keys, &args.flag, &scope, &contents.records);
     let lasts = SignedDuration::try_from(args.lasts).context("--for is too long")?;
     let ends = now.checked_add(lasts).context("--for is too long")?;
     let document = OverrideDocument {
@@ -42,7 +42,20 @@ pub(super) async fn set(mut args: Set) -> anyhow::Result<ExitCode> {
         when: now,
         change,
     };
-    let (record, file) = place.change(&document.token(), draft).await?;
+    let token = document.token();
+    if !args.force {
+        contents.not_over_another(&place.log().subject(&token)?)?;
+    }
+    let unchecked = args.force || matches!(place, Place::Directory { .. });
+    let (record, file) = place.change(contents, &token, draft).await?;
+    if let (Scope::Region(there), Some(here)) = (&document.scope, &args.connection.region)
+        && there != here
+    {
+        eprintln!(
+            "note: recorded in {}; proxies of {there} read it only where their configuration names {here} in source.nats.override_regions",
+            place.log()
+        );
+    }
 
     let told = document.variant.as_deref().unwrap_or("its default");
     let whom = match args.target.keys.len() {
@@ -51,11 +64,16 @@ pub(super) async fn set(mut args: Set) -> anyhow::Result<ExitCode> {
         many => format!(" for {many} keys"),
     };
     let text = format!(
-        "{} is {told} in {}{whom} until {} ({})",
+        "{} is {told} in {}{whom} until {} ({}){}",
         document.flag,
         document.scope,
         document.ends,
-        humantime::format_duration(args.lasts)
+        humantime::format_duration(args.lasts),
+        if unchecked {
+            " (not checked against any flag set)"
+        } else {
+            ""
+        }
     );
     let mut changed = Changed::new(&record, &place, document.flag, document.scope);
     changed.variant = document.variant;
@@ -68,8 +86,10 @@ pub(super) async fn set(mut args: Set) -> anyhow::Result<ExitCode> {
 pub(super) async fn clear(mut args: Clear) -> anyhow::Result<ExitCode> {
     let scope = args.target.resolve(&mut args.connection)?;
     let place = Place::open(&args.connection, args.target.local.as_deref()).await?;
-    let records = place.records().await?;
-    let keys = hashed(&args.target.keys, &args.flag, &scope, &records);
+    let contents = place.contents().await?;
+    contents.same_environment()?;
+    let records = &contents.records;
+    let keys = hashed(&args.target.keys, &args.flag, &scope, records);
     let now = place.now().await?;
     let wanted = OverrideDocument {
         flag: args.flag.clone(),
@@ -86,15 +106,16 @@ pub(super) async fn clear(mut args: Clear) -> anyhow::Result<ExitCode> {
     // A directory may clear what only the log holds. Which keys those were, nobody can tell.
     let blind = matches!(place, Place::Directory { .. }) && wanted.keys.is_none();
     if !found && !blind {
-        bail!(nothing_to_clear(&args, &scope, &records));
+        bail!(nothing_to_clear(&args, &scope, records));
     }
+    contents.not_over_another(&place.log().subject(&token)?)?;
     let draft = Draft {
         who: args.author.name(),
         why: args.reason,
         when: now,
         change: Change::Delete,
     };
-    let (record, file) = place.change(&token, draft).await?;
+    let (record, file) = place.change(contents, &token, draft).await?;
     let text = format!("{} is decided by its rules again in {scope}", args.flag);
     let mut changed = Changed::new(&record, &place, args.flag, scope);
     changed.file = file;
@@ -111,14 +132,15 @@ async fn variant(args: &Set, place: &Place) -> anyhow::Result<Option<String>> {
     if args.force {
         return Ok(named(&args.variant));
     }
-    let (records, _) = registry.newest(&Log::flags()).await?;
-    let snapshot = Sets::of_log(&records).snapshot();
+    let contents = Contents::of_log(registry, &Log::flags()).await?;
+    let snapshot = Sets::of_log(&contents.records).snapshot();
     let Some(index) = snapshot.find(&args.flag) else {
         let known = snapshot.flags().map(|(_, flag)| &*flag.key);
         bail!(
-            "no flag set in the log has a flag {:?}{} (--force sets it all the same)",
+            "no flag set in the log has a flag {:?}{}{} (--force sets it all the same)",
             args.flag,
-            did_you_mean(&args.flag, known)
+            did_you_mean(&args.flag, known),
+            contents.note()
         );
     };
     let flag = snapshot.flag(index);
