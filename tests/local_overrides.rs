@@ -1,6 +1,6 @@
 //! For the night when the broker itself is what is broken.
 
-use burgee_tests::{Backend, Burgee, Home, Nats, constant, flag_set};
+use burgee_tests::{Backend, Burgee, Home, Nats, constant, eventually, flag_set};
 use serde_json::json;
 
 /// `burgee override …` without a broker, writing into the proxy's watched directory.
@@ -114,6 +114,19 @@ async fn a_record_of_another_environment_means_nothing_here() {
         .metric("burgee_override_rejected_total", &[], |count| count > 0.5)
         .await;
     assert_eq!(proxy.variant("u", "x-flag-a").await.as_deref(), Some("on"));
+    let refused = eventually("it is shown", async || {
+        proxy.snapshot().await["refused"].get(0).cloned()
+    })
+    .await;
+    assert_eq!(refused["reason"], "environment", "{refused}");
+    assert!(
+        refused["message"].to_string().contains("staging"),
+        "{refused}"
+    );
+    // In the right environment it takes the same file, and the refusal is over.
+    operator(&home, &SET).succeeds().await;
+    proxy.serves("u", "x-flag-a", Some("off")).await;
+    assert_eq!(proxy.snapshot().await["refused"], json!([]));
 }
 
 /// As a fresh clone with `config/nats.yaml`: nobody has made the directory.

@@ -15,6 +15,7 @@ mod compiling;
 mod disk;
 mod ledger;
 mod metrics;
+mod refusals;
 mod revision;
 mod sets;
 
@@ -37,6 +38,7 @@ use compiling::{Batch, Compiled};
 use disk::{Disk, Kept, Slot};
 use ledger::Ledger;
 pub use metrics::IngestMetrics;
+use refusals::Refusals;
 use sets::Sets;
 
 /// Builds and publishes every state. Made by [`Ingest::open`], driven by [`Ingest::run`].
@@ -50,6 +52,7 @@ pub struct Ingest {
     store: Arc<Store>,
     sets: Sets,
     ledger: Ledger,
+    refusals: Refusals,
     snapshot: Arc<Snapshot>,
     next_end_ms: Option<u64>,
     /// Away while a batch is compiled.
@@ -78,6 +81,7 @@ impl Ingest {
         let snapshot = Arc::new(Snapshot::new(&compiler, []));
         let mut sets = Sets::default();
         let mut ledger = Ledger::default();
+        let mut refusals = Refusals::new(metrics.clone());
         let (disk, loaded) = disk::open(config, &metrics);
         for kept in loaded.records {
             match kept.log.kind() {
@@ -89,7 +93,11 @@ impl Ingest {
         // moment until the source has looked, a flag that only the directory kills.
         for (file, record) in source::local_overrides(config) {
             let record = Some(record);
-            ledger.take(OverrideUpdate::File { file, record }, now_ms(), &metrics);
+            ledger.take(
+                OverrideUpdate::File { file, record },
+                now_ms(),
+                &mut refusals,
+            );
         }
         let restored = compiling::run(Batch {
             compiler,
@@ -97,7 +105,7 @@ impl Ingest {
             served: sets.served(),
         });
         compiler = restored.compiler;
-        sets.apply(restored.results, &metrics);
+        sets.apply(restored.results, &mut refusals);
         let store = Arc::new(Store::new(empty_state(
             &snapshot,
             &config.routes,
@@ -112,6 +120,7 @@ impl Ingest {
             store: store.clone(),
             sets,
             ledger,
+            refusals,
             snapshot: Arc::new(restored.snapshot),
             next_end_ms: None,
             compiler: Some(compiler),
@@ -147,7 +156,7 @@ impl Ingest {
                         for update in queued(&mut updates.overrides) {
                             changed |= self.take(update);
                         }
-                        if changed {
+                        if self.refusals.take_changed() | changed {
                             self.publish();
                         }
                         self.overrides_are_current();
@@ -167,7 +176,7 @@ impl Ingest {
                         for update in queued(&mut updates.flag_sets) {
                             self.take(update);
                         }
-                        if self.sets.take_restated() {
+                        if self.refusals.take_changed() | self.sets.take_restated() {
                             self.publish();
                         }
                     }
@@ -184,7 +193,7 @@ impl Ingest {
                 if !matches!(update, OverrideUpdate::Listed { .. }) {
                     self.metrics.updates.with_label_values(&["override"]).inc();
                 }
-                let taken = self.ledger.take(update, now_ms(), &self.metrics);
+                let taken = self.ledger.take(update, now_ms(), &mut self.refusals);
                 self.unsaved
                     .extend(taken.keep.map(|kept| (kept.slot(), kept)));
                 return taken.changed;
@@ -194,16 +203,22 @@ impl Ingest {
                 // What was synced before is not synced any more until this, too, is in force.
                 self.flags_synced = false;
                 match update {
-                    FlagSetUpdate::File { file, document } => self.sets.file(file, document),
-                    FlagSetUpdate::Log(record) => self.sets.record(record, &self.metrics),
+                    FlagSetUpdate::File { file, document } => {
+                        self.sets.file(file, document, &mut self.refusals);
+                    }
+                    FlagSetUpdate::Log(record) => self.sets.record(record, &mut self.refusals),
                 }
             }
             Update::Refused(refused) => self.refused(refused),
             Update::Synced(Kind::FlagSets) => {
                 self.flags_synced = true;
+                self.refusals.synced(Kind::FlagSets);
                 self.flags_are_current();
             }
-            Update::Synced(Kind::Overrides) => self.overrides_synced = true,
+            Update::Synced(Kind::Overrides) => {
+                self.overrides_synced = true;
+                self.refusals.synced(Kind::Overrides);
+            }
             Update::Connected(connected) => self.metrics.connected.set(i64::from(connected)),
         }
         false
@@ -217,20 +232,11 @@ impl Ingest {
             "refused"
         );
         match refused.kind {
-            Kind::FlagSets => {
-                self.metrics
-                    .flagset_rejected
-                    .with_label_values(&[refused.reason])
-                    .inc();
-                if let Some(name) = &refused.name {
-                    self.sets.refused(name, refused.message);
-                }
+            Kind::FlagSets => self.sets.refused(refused, &mut self.refusals),
+            Kind::Overrides => {
+                self.refusals.count(Kind::Overrides, refused.reason);
+                self.refusals.show(refused);
             }
-            Kind::Overrides => self
-                .metrics
-                .override_rejected
-                .with_label_values(&[refused.reason])
-                .inc(),
         }
     }
 
@@ -259,7 +265,7 @@ impl Ingest {
     fn compiled(&mut self, compiled: Compiled) {
         self.compiler = Some(compiled.compiler);
         self.snapshot = Arc::new(compiled.snapshot);
-        let keep = self.sets.apply(compiled.results, &self.metrics);
+        let keep = self.sets.apply(compiled.results, &mut self.refusals);
         self.unsaved
             .extend(keep.into_iter().map(|kept| (kept.slot(), kept)));
         self.publish();
@@ -332,6 +338,7 @@ impl Ingest {
             revision,
             sets,
             override_list: census.list,
+            refused: self.refusals.list(),
             conflicts: self.snapshot.conflicts().to_vec(),
         });
     }
@@ -396,6 +403,7 @@ fn empty_state(snapshot: &Arc<Snapshot>, routes: &[Route], reserved: &[String]) 
         revision: revision::header([], &[]),
         sets: Vec::new(),
         override_list: Vec::new(),
+        refused: Vec::new(),
         conflicts: Vec::new(),
     }
 }

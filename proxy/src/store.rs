@@ -29,6 +29,8 @@ pub struct State {
     pub sets: Vec<SetStatus>,
     /// One for every override that is known, for `/snapshot` and `override list`.
     pub override_list: Vec<OverrideStatus>,
+    /// What was refused and has no row elsewhere, newest first.
+    pub refused: Vec<Refusal>,
     /// Flags that two sets define.
     pub conflicts: Vec<Conflict>,
 }
@@ -52,6 +54,20 @@ pub struct SetStatus {
     /// Flags of it that are spoiled, with the reason.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub spoiled: Vec<String>,
+}
+
+/// A record or a file that does not count.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Refusal {
+    /// What it would have been.
+    pub kind: Kind,
+    /// Its subject or file; absent for all of a directory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// A word, as in the metrics.
+    pub reason: &'static str,
+    /// For people.
+    pub message: String,
 }
 
 /// Where something that is served came from.

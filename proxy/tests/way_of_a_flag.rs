@@ -167,6 +167,93 @@ async fn a_stream_that_was_deleted_and_made_again_is_followed() {
     proxy.serves("a", Some("on")).await;
 }
 
+/// Filled again from the same files: the same documents, counted from 1.
+#[tokio::test]
+async fn a_log_that_was_made_again_with_the_same_documents_is_nothing_to_refuse() {
+    let mut nats = Nats::start();
+    let registry = nats.ready().await;
+    push(&registry, "checkout", flag_set("checkout", "a", "off")).await;
+    push(&registry, "checkout", flag_set("checkout", "a", "on")).await;
+    let hour = off_for("a", HOUR);
+    set_override(&registry, off_for("a", HOUR * 2)).await;
+    set_override(&registry, hour.clone()).await;
+    let proxy = Proxy::start(from_nats(&nats));
+    proxy.ready().await;
+    proxy.decides("a", None, "off").await;
+    let revision = proxy.revision();
+
+    nats.wipe();
+    let registry = nats.ready().await;
+    set_override(&registry, hour).await;
+    push(&registry, "checkout", flag_set("checkout", "a", "on")).await;
+    push(&registry, "storefront", flag_set("storefront", "b", "on")).await;
+    proxy.serves("b", Some("on")).await;
+    set_override(&registry, off_for("b", HOUR)).await;
+    proxy.decides("b", None, "off").await;
+    let state = proxy.store.load_full();
+    assert_eq!(state.sets[0].rejected, None);
+    assert_eq!(state.sets[0].revision, 2, "what was seen is remembered");
+    assert_eq!(state.refused, []);
+    assert_eq!(proxy.count("burgee_flagset_rejected_total", ""), 0);
+    assert_eq!(proxy.count("burgee_override_rejected_total", ""), 0);
+    assert_ne!(proxy.revision(), revision);
+
+    // Another document under a revision that was seen is refused as ever, until the log agrees again.
+    push(&registry, "checkout", flag_set("checkout", "a", "off")).await;
+    proxy
+        .until("refused", |store| store.load().sets[0].rejected.is_some())
+        .await;
+    assert_eq!(proxy.count("burgee_flagset_rejected_total", "fork"), 1);
+}
+
+#[tokio::test]
+async fn refused_overrides_are_shown_until_a_record_counts() {
+    let mut nats = Nats::start();
+    let registry = nats.ready().await;
+    push(&registry, "checkout", flag_set("checkout", "a", "on")).await;
+    let hour = off_for("a", HOUR);
+    let subject = overrides_log().subject(&hour.token()).unwrap();
+    let stranger = "burgee.overrides.eu.nobody";
+    set_override(&registry, off_for("a", HOUR * 2)).await;
+    set_override(&registry, off_for("a", HOUR * 3)).await;
+    let proxy = Proxy::start(from_nats(&nats));
+    proxy.ready().await;
+    proxy.decides("a", None, "off").await;
+    junk(&nats, &subject, "junk").await;
+    junk(&nats, stranger, "junk").await;
+    proxy
+        .until("both shown", |store| store.load().refused.len() == 2)
+        .await;
+    let refused = proxy.store.load().refused.clone();
+    assert_eq!(refused[0].name.as_deref(), Some(stranger), "newest first");
+    assert_eq!(refused[1].name.as_deref(), Some(&*subject));
+    assert_eq!(
+        (refused[1].kind, refused[1].reason),
+        (Kind::Overrides, "malformed")
+    );
+    set_override(&registry, hour).await;
+    proxy
+        .until("mended", |store| store.load().refused.len() == 1)
+        .await;
+
+    nats.wipe();
+    let registry = nats.ready().await;
+    set_override(&registry, off_for("a", HOUR * 4)).await;
+    proxy
+        .until("shown", |store| store.load().refused[0].reason == "older")
+        .await;
+    assert_eq!(
+        proxy.store.load().refused[0].name.as_deref(),
+        Some(&*subject)
+    );
+    for hours in 5..8 {
+        set_override(&registry, off_for("a", HOUR * hours)).await;
+    }
+    proxy
+        .until("mended", |store| store.load().refused.len() == 1)
+        .await;
+}
+
 #[tokio::test]
 async fn junk_and_replays_change_nothing() {
     let nats = Nats::start();

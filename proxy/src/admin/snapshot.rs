@@ -26,6 +26,7 @@ pub(super) fn describe(admin: &Admin) -> Value {
         "current_at_ms": admin.store.current_at_ms(),
         "sets": state.sets,
         "overrides": state.override_list,
+        "refused": state.refused,
         "conflicts": conflicts,
         "routes": routes,
     })

@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::disk::Kept;
-use super::metrics::IngestMetrics;
+use super::refusals::Refusals;
 use crate::envelope::{Change, Digest, Document, Verified};
 use crate::overrides::{Known, MAX_DURATION, local_end_ms};
-use crate::registry::Log;
-use crate::source::OverrideUpdate;
+use crate::registry::{Kind, Log};
+use crate::source::{OverrideUpdate, Refused};
 use crate::store::Origin;
 
 /// Subjects of overrides that a proxy remembers, those that are over included. More are ignored and counted.
@@ -48,13 +48,9 @@ impl Ledger {
         &mut self,
         update: OverrideUpdate,
         now_ms: u64,
-        metrics: &IngestMetrics,
+        refusals: &mut Refusals,
     ) -> Taken {
         match update {
-            OverrideUpdate::File { file, record: None } => Taken {
-                changed: self.local.remove(&file).is_some(),
-                keep: None,
-            },
             OverrideUpdate::Listed { files } => {
                 let before = self.local.len();
                 self.local.retain(|file, _| files.contains(file));
@@ -63,17 +59,21 @@ impl Ledger {
                     keep: None,
                 }
             }
+            OverrideUpdate::File { file, record: None } => {
+                refusals.mended(Kind::Overrides, &file);
+                Taken {
+                    changed: self.local.remove(&file).is_some(),
+                    keep: None,
+                }
+            }
             OverrideUpdate::File {
                 file,
                 record: Some(record),
             } => {
                 if self.local.len() >= MAX_SUBJECTS && !self.local.contains_key(&file) {
-                    metrics
-                        .override_rejected
-                        .with_label_values(&["too_many"])
-                        .inc();
-                    return Taken::default();
+                    return too_many(&file, refusals);
                 }
+                refusals.mended(Kind::Overrides, &file);
                 let ends_ms = end(&record, now_ms, None);
                 self.local
                     .insert(file, (key(&record), hold(&record, Origin::File, ends_ms)));
@@ -82,7 +82,9 @@ impl Ledger {
                     keep: None,
                 }
             }
-            OverrideUpdate::Log { record, ahead_ms } => self.log(record, ahead_ms, now_ms, metrics),
+            OverrideUpdate::Log { record, ahead_ms } => {
+                self.log(record, ahead_ms, now_ms, refusals)
+            }
         }
     }
 
@@ -91,7 +93,7 @@ impl Ledger {
         record: Verified,
         ahead_ms: Option<i64>,
         now_ms: u64,
-        metrics: &IngestMetrics,
+        refusals: &mut Refusals,
     ) -> Taken {
         if is_past(record.record().when.as_millisecond(), now_ms) {
             return Taken::default();
@@ -99,7 +101,11 @@ impl Ledger {
         let key = key(&record);
         let revision = record.record().revision;
         if let Some(held) = self.logged.get_mut(&key) {
-            if held.revision == revision && held.digest == record.digest() {
+            // The same document once more, in a log that was made again, is nothing to refuse. What
+            // was remembered stays: a lower revision must not open the way for what came between.
+            let same = held.revision == revision && held.digest == record.digest();
+            if same || (held.revision >= revision && held.says(&record)) {
+                refusals.agreed(Kind::Overrides, &key.1);
                 // Its end was settled when it was first seen.
                 let known = held
                     .known
@@ -116,23 +122,23 @@ impl Ledger {
                 } else {
                     "older"
                 };
-                metrics.override_rejected.with_label_values(&[reason]).inc();
+                let message = format!(
+                    "the log holds revision {revision} ({}), but revision {} was seen already",
+                    record.digest(),
+                    held.revision
+                );
                 tracing::warn!(
                     subject = key.1,
-                    revision,
-                    seen = held.revision,
                     reason,
+                    message,
                     "an override's record is not newer than the one that was seen; kept that one"
                 );
-                return Taken::default();
+                return refuse(&key.1, reason, message, refusals);
             }
         } else if self.logged.len() >= MAX_SUBJECTS {
-            metrics
-                .override_rejected
-                .with_label_values(&["too_many"])
-                .inc();
-            return Taken::default();
+            return too_many(&key.1, refusals);
         }
+        refusals.mended(Kind::Overrides, &key.1);
         let ends_ms = end(&record, now_ms, ahead_ms);
         self.logged.insert(key, hold(&record, Origin::Log, ends_ms));
         let log = Log::from_name(&record.record().log);
@@ -169,6 +175,33 @@ impl Ledger {
         }
         newest.into_values().filter_map(|held| held.known.as_ref())
     }
+}
+
+impl Held {
+    /// Whether `record` puts the document that is held.
+    fn says(&self, record: &Verified) -> bool {
+        match (&record.record().change, &self.known) {
+            (Change::Put(Document::Override(document)), Some(known)) => *document == known.document,
+            _ => false,
+        }
+    }
+}
+
+fn too_many(name: &str, refusals: &mut Refusals) -> Taken {
+    let message = format!("more than {MAX_SUBJECTS} overrides are known");
+    refuse(name, "too_many", message, refusals)
+}
+
+/// Counts and shows it. Nothing changes but what is shown.
+fn refuse(name: &str, reason: &'static str, message: String, refusals: &mut Refusals) -> Taken {
+    refusals.count(Kind::Overrides, reason);
+    refusals.show(Refused {
+        kind: Kind::Overrides,
+        name: Some(name.to_owned()),
+        reason,
+        message,
+    });
+    Taken::default()
 }
 
 /// Whether a record that was signed at `when_ms` can be forgotten. A day is added for clocks that disagree.

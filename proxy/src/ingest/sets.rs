@@ -10,9 +10,10 @@ use burgee_eval::{FlagSet, Severity};
 
 use super::compiling::{Outcome, holders};
 use super::disk::Kept;
-use super::metrics::IngestMetrics;
+use super::refusals::{Refusals, bounded};
 use crate::envelope::{Change, Digest, Document, FlagSetText, Verified};
 use crate::registry::{Kind, Log};
+use crate::source::Refused;
 use crate::store::{Origin, SetStatus};
 
 /// Flag sets that a proxy holds. More are refused and counted.
@@ -63,7 +64,13 @@ pub(super) struct Job {
 
 impl Sets {
     /// A file was written or removed.
-    pub(super) fn file(&mut self, file: String, document: Option<FlagSetText>) {
+    pub(super) fn file(
+        &mut self,
+        file: String,
+        document: Option<FlagSetText>,
+        refusals: &mut Refusals,
+    ) {
+        refusals.mended(Kind::FlagSets, &file);
         let name = Path::new(&file)
             .file_stem()
             .and_then(|stem| stem.to_str())
@@ -81,8 +88,8 @@ impl Sets {
     }
 
     /// A record came from the log.
-    pub(super) fn record(&mut self, record: Verified, metrics: &IngestMetrics) {
-        self.take(record, Origin::Log, metrics);
+    pub(super) fn record(&mut self, record: Verified, refusals: &mut Refusals) {
+        self.take(record, Origin::Log, refusals);
     }
 
     /// A record was on disk. Not compared with anything: it comes first.
@@ -92,7 +99,7 @@ impl Sets {
         }
     }
 
-    fn take(&mut self, record: Verified, origin: Origin, metrics: &IngestMetrics) {
+    fn take(&mut self, record: Verified, origin: Origin, refusals: &mut Refusals) {
         let (revision, digest) = (record.record().revision, record.digest());
         let Some(job) = job(record, origin) else {
             return;
@@ -100,14 +107,17 @@ impl Sets {
         if !self.places.contains_key(&job.place)
             && self.places.len() + self.waiting.len() >= MAX_SETS + MAX_STRANGERS
         {
-            metrics
-                .flagset_rejected
-                .with_label_values(&["too_many"])
-                .inc();
             tracing::error!(
                 set = job.place,
                 "more than {MAX_SETS} flag sets; this one is not served"
             );
+            refusals.count(Kind::FlagSets, "too_many");
+            refusals.show(Refused {
+                kind: Kind::FlagSets,
+                name: Some(job.place),
+                reason: "too_many",
+                message: format!("more than {MAX_SETS} flag sets"),
+            });
             return;
         }
         let waiting = self
@@ -119,17 +129,51 @@ impl Sets {
             .or_else(|| self.places.get(&job.place).and_then(|place| place.seen));
         match seen {
             Some((seen, same)) if seen == revision && same == digest => self.confirm(&job.place),
+            Some((seen, _)) if seen >= revision && self.says(&job) => self.agree(&job.place),
             Some((seen, _)) if seen >= revision => {
                 let reason = if seen == revision { "fork" } else { "older" };
-                metrics.flagset_rejected.with_label_values(&[reason]).inc();
                 let message = format!(
                     "the log holds revision {revision} ({digest}), but revision {seen} was seen already"
                 );
                 tracing::warn!(set = job.place, reason, message, "kept what is served");
-                self.refused(&job.place, message);
+                let refused = Refused {
+                    kind: Kind::FlagSets,
+                    name: Some(job.place),
+                    reason,
+                    message,
+                };
+                self.refused(refused, refusals);
             }
-            _ => drop(self.waiting.insert(job.place.clone(), job)),
+            _ => {
+                refusals.mended(Kind::FlagSets, &job.place);
+                self.waiting.insert(job.place.clone(), job);
+            }
         }
+    }
+
+    /// Whether the document is the one that waits, or else is served: then a log that was made again
+    /// says the same as the one before, whatever it counts.
+    fn says(&self, job: &Job) -> bool {
+        let Some(document) = &job.document else {
+            return false;
+        };
+        match (self.waiting.get(&job.place), self.places.get(&job.place)) {
+            (Some(waiting), _) => waiting.document.as_ref() == Some(document),
+            (None, Some(place)) => place
+                .served
+                .as_ref()
+                .is_some_and(|served| served.digest == Digest::of(document.text.as_bytes())),
+            (None, None) => false,
+        }
+    }
+
+    /// The log holds what is served, under an older number. That number is not remembered: it must not
+    /// open the way for what came between.
+    fn agree(&mut self, place: &str) {
+        if let Some(place) = self.places.get_mut(place) {
+            self.restated |= place.rejected.take().is_some();
+        }
+        self.confirm(place);
     }
 
     /// The log holds what the disk held.
@@ -146,20 +190,36 @@ impl Sets {
         }
     }
 
-    /// A newer version of a set does not count. `name`: a place, or a subject of the log. Of names that
-    /// nothing else is known of, only some are remembered: anyone who can write junk can make them up.
-    pub(super) fn refused(&mut self, name: &str, message: String) {
-        let place = Log::flags().token(name).unwrap_or(name);
+    /// A newer version of a set does not count; its name is a place, or a subject of the log. Of names
+    /// that nothing else is known of, only some get a row: anyone who can write junk can make them up.
+    pub(super) fn refused(&mut self, mut refused: Refused, refusals: &mut Refusals) {
+        refusals.count(Kind::FlagSets, refused.reason);
+        let Some(name) = refused.name.take() else {
+            return refusals.show(refused);
+        };
+        let place = Log::flags().token(&name).unwrap_or(&name).to_owned();
+        if !self.reject(&place, &refused.message) {
+            refused.name = Some(place);
+            refusals.show(refused);
+        }
+    }
+
+    /// Whether there is a row that shows it.
+    fn reject(&mut self, place: &str, message: &str) -> bool {
+        let rejected = Some(bounded(message.to_owned()));
         if let Some(place) = self.places.get_mut(place) {
-            place.rejected = Some(message);
+            place.rejected = rejected;
         } else if self.strangers().count() < MAX_STRANGERS {
             let stranger = Place {
-                rejected: Some(message),
+                rejected,
                 ..Place::default()
             };
             self.places.insert(place.to_owned(), stranger);
+        } else {
+            return false;
         }
         self.restated = true;
+        true
     }
 
     /// Places of which nothing is known but a refusal.
@@ -202,16 +262,13 @@ impl Sets {
     pub(super) fn apply(
         &mut self,
         results: Vec<(Job, Outcome)>,
-        metrics: &IngestMetrics,
+        refusals: &mut Refusals,
     ) -> Vec<Kept> {
         let mut keep = Vec::new();
         for (job, outcome) in results {
             match outcome {
                 Outcome::Refused(refusal) => {
-                    metrics
-                        .flagset_rejected
-                        .with_label_values(&[refusal.reason])
-                        .inc();
+                    refusals.count(Kind::FlagSets, refusal.reason);
                     tracing::error!(
                         set = job.place,
                         reason = refusal.reason,
