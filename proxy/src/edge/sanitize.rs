@@ -19,7 +19,10 @@ const OWN_PREFIX: &str = "x-flags-";
 #[derive(Debug)]
 pub(super) struct Sanitizer {
     reserved: Vec<String>,
+    /// What only a trusted peer may say.
     forwarding: Vec<String>,
+    /// What nobody may say in another spelling than its own.
+    framing: Vec<String>,
 }
 
 /// A request that different servers could read differently.
@@ -48,12 +51,12 @@ impl Sanitizer {
                 reserved.push(own.to_owned());
             }
         }
-        let forwarding = ["x-forwarded-", "forwarded", "x-real-ip"]
-            .map(str::to_owned)
-            .to_vec();
+        let forwarding = ["x-forwarded-", "forwarded", "x-real-ip", "x-request-id"];
+        let framing = [CONTENT_LENGTH.as_str(), TRANSFER_ENCODING.as_str()];
         Self {
             reserved,
-            forwarding,
+            forwarding: forwarding.map(str::to_owned).to_vec(),
+            framing: framing.map(str::to_owned).to_vec(),
         }
     }
 
@@ -66,8 +69,9 @@ impl Sanitizer {
             .collect()
     }
 
-    /// Names of headers that say where a request came from and cannot be believed: all of them from
-    /// a peer that is not trusted; from a trusted one, those in a spelling that no proxy writes.
+    /// Names of headers that cannot be believed. Those that say where a request came from and which
+    /// one it is: all of them from a peer that is not trusted; from a trusted one, those in a spelling
+    /// that no proxy writes. And look-alikes of what says how long a body is, from everybody.
     pub(super) fn unbelieved<'h>(
         &self,
         headers: &'h HeaderMap,
@@ -75,8 +79,14 @@ impl Sanitizer {
     ) -> Vec<&'h HeaderName> {
         headers
             .keys()
-            .filter(|name| is_reserved(name.as_str(), &self.forwarding))
-            .filter(|name| !trusted || name.as_str().contains(['_', '.']))
+            .filter(|name| {
+                let name = name.as_str();
+                let odd = name
+                    .bytes()
+                    .any(|byte| !byte.is_ascii_alphanumeric() && byte != b'-');
+                (odd && is_reserved(name, &self.framing))
+                    || ((odd || !trusted) && is_reserved(name, &self.forwarding))
+            })
             .collect()
     }
 }
@@ -243,6 +253,11 @@ mod tests {
             "x-flag_new-checkout",
             "x.flag.new.checkout",
             "X.Flag-new_checkout",
+            "x!flag!new-checkout",
+            "x~flag~a",
+            "x#flag-a",
+            "x|flag`a",
+            "x-flags'revision",
             "x-flag-no-such-flag",
             "x-flag-",
             "x-flags-revision",
@@ -292,11 +307,38 @@ mod tests {
             "forwarded",
             "x-real-ip",
             "x-forwarded-host",
+            "x-request-id",
+            "x_request_id",
+            "x!real~ip",
             "x-user",
         ]);
-        assert_eq!(defaults().unbelieved(&headers, false).len(), 5);
-        let unbelieved = defaults().unbelieved(&headers, true);
-        assert_eq!(unbelieved, [&HeaderName::from_static("x_forwarded_for")]);
+        assert_eq!(defaults().unbelieved(&headers, false).len(), 8);
+        let mut unbelieved: Vec<&str> = defaults()
+            .unbelieved(&headers, true)
+            .iter()
+            .map(|name| name.as_str())
+            .collect();
+        unbelieved.sort_unstable();
+        assert_eq!(unbelieved, ["x!real~ip", "x_forwarded_for", "x_request_id"]);
+    }
+
+    #[test]
+    fn look_alikes_of_framing_headers_are_believed_from_nobody() {
+        let headers = headers(&[
+            "content-length",
+            "transfer-encoding",
+            "content-type",
+            "content_length",
+            "content.length",
+            "transfer_encoding",
+            "transfer~encoding",
+        ]);
+        for trusted in [false, true] {
+            let unbelieved = defaults().unbelieved(&headers, trusted);
+            assert_eq!(unbelieved.len(), 4, "{unbelieved:?}");
+            assert!(!unbelieved.contains(&&CONTENT_LENGTH));
+            assert!(!unbelieved.contains(&&TRANSFER_ENCODING));
+        }
     }
 
     /// Checks a head as pingora would hand it over.
