@@ -40,7 +40,7 @@ use pingora::{Error, ErrorType, Result};
 
 use crate::config::{Config, Limits};
 use crate::store::Store;
-use crate::telemetry::{AccessLogWriter, Metrics};
+use crate::telemetry::{AccessLogHandle, AccessLogWriter, Metrics};
 use crate::upstream::{Pool, Pools};
 
 use answer::{Answer, error_status};
@@ -134,6 +134,11 @@ impl Edge {
             metrics,
             access_log,
         })
+    }
+
+    /// For asking the access log to open its file anew.
+    pub fn access_log(&self) -> AccessLogHandle {
+        self.access_log.handle()
     }
 
     /// Everything before a request goes anywhere. `Err` is an answer, not a failure.

@@ -11,7 +11,7 @@ use prometheus::{
     HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry, Result,
 };
 
-pub use access_log::AccessLogWriter;
+pub use access_log::{AccessLogHandle, AccessLogWriter};
 pub use labels::Bounded;
 pub use logging::init as init_logging;
 
@@ -46,7 +46,7 @@ pub struct Metrics {
     pub fallbacks: IntCounterVec,
     /// `burgee_forged_headers_total`: request headers stripped because they were under a reserved prefix.
     pub forged_headers: IntCounter,
-    /// `burgee_access_log_dropped_total`: lines that found the queue full.
+    /// `burgee_access_log_dropped_total`: lines that found the queue full or could not be written.
     pub access_log_dropped: IntCounter,
     /// `burgee_panics_total`: panics that were caught; each is a bug worth reporting.
     pub panics: IntCounter,
@@ -112,7 +112,7 @@ impl Metrics {
             )?,
             access_log_dropped: IntCounter::new(
                 "burgee_access_log_dropped_total",
-                "Lines of the access log that found its queue full.",
+                "Lines of the access log that found its queue full or could not be written.",
             )?,
             panics: IntCounter::new("burgee_panics_total", "Panics that were caught.")?,
             registry,
