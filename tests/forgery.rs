@@ -4,8 +4,8 @@ use burgee_tests::{Backend, Echo, Home, Proxy, constant, exchange, flag_set};
 use serde_json::json;
 
 /// Every way we know to write a reserved name. What the proxy reserves is compared in lower case with
-/// `_` and `.` read as `-`, because backends (CGI, WSGI, PHP, many gateways) do the same.
-const SPELLINGS: [&str; 20] = [
+/// all but letters and digits read as `-`, because backends (CGI, WSGI, PHP, many gateways) do the same.
+const SPELLINGS: [&str; 23] = [
     "x-flag-new-checkout",
     "X-Flag-New-Checkout",
     "X-FLAG-NEW-CHECKOUT",
@@ -26,6 +26,9 @@ const SPELLINGS: [&str; 20] = [
     "Flags",
     "FLAGS",
     "x_flags.anything",
+    "x!flag!new-checkout",
+    "x~flag~new~checkout",
+    "X|Flags'Revision",
 ];
 
 async fn proxy() -> (Backend, Home, Proxy) {
@@ -52,7 +55,8 @@ async fn proxy() -> (Backend, Home, Proxy) {
 
 /// Whether a header is the proxy's to write.
 fn is_reserved(name: &str) -> bool {
-    let name = name.to_ascii_lowercase().replace(['_', '.'], "-");
+    let name = name.to_ascii_lowercase();
+    let name = name.replace(|letter: char| !letter.is_ascii_alphanumeric(), "-");
     name.starts_with("x-flag-") || name.starts_with("x-flags-") || name == "flags"
 }
 

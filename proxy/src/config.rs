@@ -43,7 +43,7 @@ pub struct Config {
     pub shutdown: Shutdown,
     /// Whose `X-Forwarded-*` and trusted headers count.
     pub trusted_proxies: Vec<IpNet>,
-    /// Lower case, `_` and `.` already read as `-`. Default: `x-flag-`, `x-flags-`, `flags`.
+    /// Lower case, `-` for every byte that is not a letter or a digit. Default: `x-flag-`, `x-flags-`, `flags`.
     /// An entry that ends with `-` is a prefix, any other an exact name.
     pub reserved: Vec<String>,
     /// Where attributes of the context come from.
@@ -318,8 +318,9 @@ pub enum AccessLog {
     Off,
 }
 
-/// Whether a header name belongs to Burgee: read in lower case, with `_` and `.` as `-`, it begins
-/// with a reserved prefix (an entry that ends with `-`) or equals a reserved name.
+/// Whether a header name belongs to Burgee: read in lower case, with `-` for every byte that is
+/// not a letter or a digit, it begins with a reserved prefix (an entry that ends with `-`) or equals a
+/// reserved name.
 pub fn is_reserved(name: &str, reserved: &[String]) -> bool {
     reserved.iter().any(|entry| {
         let (entry, name) = (entry.as_bytes(), name.as_bytes());
@@ -338,12 +339,14 @@ pub fn is_reserved(name: &str, reserved: &[String]) -> bool {
     })
 }
 
-/// One byte of a header name as names are compared: backends that map names to variables (CGI and
-/// its heirs) read these spellings as one.
+/// One byte of a header name as names are compared: every byte that is not a letter or a digit is
+/// `-`. Backends that map names to variables (CGI and its heirs) read these spellings as one: most of
+/// them `-` and `_`, some every such byte.
 pub(crate) fn normal(byte: u8) -> u8 {
-    match byte {
-        b'_' | b'.' => b'-',
-        byte => byte.to_ascii_lowercase(),
+    if byte.is_ascii_alphanumeric() {
+        byte.to_ascii_lowercase()
+    } else {
+        b'-'
     }
 }
 

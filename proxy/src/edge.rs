@@ -42,7 +42,7 @@ use pingora::{Error, ErrorType, Result};
 
 use crate::config::{Config, Limits};
 use crate::store::Store;
-use crate::telemetry::{AccessLogWriter, Metrics};
+use crate::telemetry::{AccessLogHandle, AccessLogWriter, Metrics};
 use crate::upstream::{Pool, Pools};
 
 use answer::{Answer, error_status};
@@ -138,19 +138,23 @@ impl Edge {
         })
     }
 
+    /// For asking the access log to open its file anew.
+    pub fn access_log(&self) -> AccessLogHandle {
+        self.access_log.handle()
+    }
+
     /// Everything before a request goes anywhere. `Err` is an answer, not a failure.
     fn prepare(&self, session: &mut Session, passage: &mut Passage) -> Result<(), Answer> {
         let head = session.req_header();
-        sanitize::check(head.version, &head.headers, || session.to_h1_raw()).map_err(
-            |malformed| {
-                tracing::debug!(%malformed, "request refused");
-                Answer {
-                    status: StatusCode::BAD_REQUEST,
-                    text: "malformed request\n",
-                    close: true,
-                }
-            },
-        )?;
+        let raw = session.to_h1_raw();
+        sanitize::check(&head.method, head.version, &head.headers, &raw).map_err(|malformed| {
+            tracing::debug!(%malformed, "request refused");
+            Answer {
+                status: StatusCode::BAD_REQUEST,
+                text: "malformed request\n",
+                close: true,
+            }
+        })?;
         let client = Client::find(peer_address(session), &head.headers, &self.trusted);
         passage.client = client;
         self.strip(session, client);
@@ -337,8 +341,14 @@ impl ProxyHttp for Edge {
         passage: &mut Passage,
     ) -> Result<()> {
         let host = request.headers.get(HOST).cloned();
-        let fell_back = passage.attempts.as_ref().is_some_and(Attempts::fell_back);
+        let attempts = passage.attempts.as_ref();
+        let fell_back = attempts.is_some_and(Attempts::fell_back);
+        let endpoint = attempts.and_then(Attempts::endpoint);
         edit(request, |headers| {
+            if let Some(endpoint) = endpoint.filter(|_| host.is_none()) {
+                // A client of HTTP/1.0 need not say one, and pingora speaks HTTP/1.1 to the endpoint.
+                headers.insert(HOST, endpoint.host().clone());
+            }
             write_forwarded(headers, &passage.client, host);
             if let Some(id) = &passage.request_id {
                 headers.insert(REQUEST_ID, id.clone());

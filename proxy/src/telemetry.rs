@@ -11,7 +11,7 @@ use prometheus::{
     HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry, Result,
 };
 
-pub use access_log::AccessLogWriter;
+pub use access_log::{AccessLogHandle, AccessLogWriter};
 pub use labels::Bounded;
 pub use logging::init as init_logging;
 
@@ -48,7 +48,7 @@ pub struct Metrics {
     pub forged_headers: IntCounter,
     /// `burgee_connections_ended_total{reason}`: ended by a limit; see `edge::connection`.
     pub connections_ended: IntCounterVec,
-    /// `burgee_access_log_dropped_total`: lines that found the queue full.
+    /// `burgee_access_log_dropped_total`: lines that found the queue full or could not be written.
     pub access_log_dropped: IntCounter,
     /// `burgee_panics_total`: panics that were caught; each is a bug worth reporting.
     pub panics: IntCounter,
@@ -121,7 +121,7 @@ impl Metrics {
             )?,
             access_log_dropped: IntCounter::new(
                 "burgee_access_log_dropped_total",
-                "Lines of the access log that found its queue full.",
+                "Lines of the access log that found its queue full or could not be written.",
             )?,
             panics: IntCounter::new("burgee_panics_total", "Panics that were caught.")?,
             registry,

@@ -113,8 +113,11 @@ impl Pool {
                 .iter()
                 .find(|endpoint| endpoint.address == address)
                 .cloned();
-            endpoints
-                .push(kept.unwrap_or_else(|| Arc::new(Endpoint::new(address, &self.upstream))));
+            endpoints.push(
+                kept.unwrap_or_else(|| {
+                    Arc::new(Endpoint::new(address, &self.name, &self.upstream))
+                }),
+            );
         }
         self.endpoints.store(Arc::new(endpoints));
     }

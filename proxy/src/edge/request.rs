@@ -69,14 +69,17 @@ impl<'r> Request<'r> {
         unescape(self.bounded(value)?)
     }
 
-    /// The host without its port, of whatever length: routes are matched by it.
+    /// The host without its port and without the dot that ends a whole name, of whatever length:
+    /// routes are matched by it.
     pub(super) fn host(&self) -> Option<&'r str> {
         let host = std::str::from_utf8(self.headers.get(HOST)?.as_bytes()).ok()?;
         let end = match host.strip_prefix('[') {
             Some(address) => address.find(']').map_or(host.len(), |end| end + 2),
             None => host.find(':').unwrap_or(host.len()),
         };
-        host.get(..end).filter(|host| !host.is_empty())
+        let host = host.get(..end)?;
+        let host = host.strip_suffix('.').unwrap_or(host);
+        (!host.is_empty()).then_some(host)
     }
 
     /// A value, unless it is longer than counts.
@@ -172,6 +175,9 @@ mod tests {
         for (sent, host) in [
             ("a.example", Some("a.example")),
             ("a.example:80", Some("a.example")),
+            ("a.example.", Some("a.example")),
+            ("a.example.:80", Some("a.example")),
+            ("a.example..", Some("a.example.")),
             ("[2001:db8::1]:80", Some("[2001:db8::1]")),
             ("[2001:db8:", Some("[2001:db8:")),
             (":80", None),

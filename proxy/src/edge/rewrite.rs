@@ -20,8 +20,9 @@ pub(super) fn edit(request: &mut RequestHeader, change: impl FnOnce(&mut HeaderM
     let mut parts: http::request::Parts = taken.into();
     change(&mut parts.headers);
     *request = parts.into();
-    if request.raw_path() != raw_path {
-        // A target that its URI does not reproduce: absolute-form, or not UTF-8.
+    if raw_path.starts_with(b"/") && request.raw_path() != raw_path {
+        // Not UTF-8: the URI does not reproduce it. Of absolute-form it has the path and query, and
+        // with those the backend is asked: Host says the rest, and backends disagree about that form.
         request.set_raw_path(&raw_path)?;
     }
     Ok(())

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
+use http::HeaderValue;
 use pingora::upstreams::peer::HttpPeer;
 
 use crate::config::{Health, Upstream};
@@ -13,8 +14,10 @@ use crate::config::{Health, Upstream};
 pub struct Endpoint {
     /// Where it listens.
     pub address: SocketAddr,
+    upstream: Box<str>,
     /// Prepared once; a request clones it.
     peer: HttpPeer,
+    host: HeaderValue,
     health: Health,
     marked: AtomicBool,
     failures: AtomicU32,
@@ -22,7 +25,7 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    pub(super) fn new(address: SocketAddr, upstream: &Upstream) -> Self {
+    pub(super) fn new(address: SocketAddr, name: &str, upstream: &Upstream) -> Self {
         let mut peer = HttpPeer::new(address, false, String::new());
         peer.options.connection_timeout = Some(upstream.connect_timeout);
         peer.options.total_connection_timeout = Some(upstream.connect_timeout);
@@ -31,7 +34,9 @@ impl Endpoint {
         peer.options.idle_timeout = Some(upstream.idle_timeout);
         Self {
             address,
+            upstream: name.into(),
             peer,
+            host: HeaderValue::from_str(&address.to_string()).expect("an address is visible ASCII"),
             health: upstream.health,
             marked: AtomicBool::new(false),
             failures: AtomicU32::new(0),
@@ -42,6 +47,11 @@ impl Endpoint {
     /// What pingora connects to, with every timeout of the configuration.
     pub fn peer(&self) -> Box<HttpPeer> {
         Box::new(self.peer.clone())
+    }
+
+    /// Its address as a Host, for requests that bring none.
+    pub fn host(&self) -> &HeaderValue {
+        &self.host
     }
 
     /// Whether it is not marked.
@@ -57,7 +67,12 @@ impl Endpoint {
             .fetch_add(1, Ordering::Relaxed)
             .saturating_add(1);
         if failures >= self.health.unhealthy_after && !self.marked.swap(true, Ordering::Relaxed) {
-            tracing::warn!(endpoint = %self.address, failures, "endpoint marked unhealthy");
+            tracing::warn!(
+                upstream = &*self.upstream,
+                endpoint = %self.address,
+                failures,
+                "endpoint marked unhealthy"
+            );
         }
     }
 
@@ -73,7 +88,11 @@ impl Endpoint {
             .saturating_add(1);
         if passes >= self.health.healthy_after && self.marked.swap(false, Ordering::Relaxed) {
             self.passes.store(0, Ordering::Relaxed);
-            tracing::info!(endpoint = %self.address, "endpoint healthy again");
+            tracing::info!(
+                upstream = &*self.upstream,
+                endpoint = %self.address,
+                "endpoint healthy again"
+            );
         }
     }
 
