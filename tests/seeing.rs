@@ -1,6 +1,6 @@
 //! What operators see.
 
-use burgee_tests::{Backend, Home, Proxy, constant, eventually, flag_set, share};
+use burgee_tests::{Backend, Home, Proxy, Signal, constant, eventually, flag_set, share};
 use serde_json::{Value, json};
 
 async fn serving(keys: Value) -> (Backend, Home, Proxy) {
@@ -191,6 +191,29 @@ async fn the_access_log_can_go_to_a_file_or_nowhere() {
         .metric("burgee_requests_total", &[], |count| count > 0.5)
         .await;
     assert!(proxy.access_log().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sighup_opens_the_access_log_anew() {
+    let (_backend, home, mut proxy) =
+        serving(json!({ "access_log": { "file": "access.log" } })).await;
+    let lines = |name: &str| {
+        let text = std::fs::read_to_string(home.path(name)).unwrap_or_default();
+        text.lines().count()
+    };
+    proxy.get("/").echo().await;
+    eventually("a line in the file", async || {
+        (lines("access.log") == 1).then_some(())
+    })
+    .await;
+    std::fs::rename(home.path("access.log"), home.path("access.log.1")).expect("it is there");
+    proxy.process().signal(Signal::Hangup);
+    eventually("lines go to a new file", async || {
+        proxy.get("/").echo().await;
+        (lines("access.log") > 0).then_some(())
+    })
+    .await;
+    assert!(proxy.ready().await, "it goes on");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,6 +5,7 @@
 //! pingora's, in a runtime of its own; one that panics ends the process too.
 
 mod flag_service;
+mod rotate;
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -26,6 +27,7 @@ use crate::store::Store;
 use crate::telemetry::{self, AccessLogWriter, Metrics};
 use crate::upstream::{Checks, Pools};
 use flag_service::FlagService;
+use rotate::Rotate;
 
 /// Runs a proxy until it has left after SIGTERM or SIGINT.
 ///
@@ -110,6 +112,7 @@ fn wire(
     let mut server = Server::new_with_opt_and_conf(None, server_settings(&config));
     server.bootstrap();
     let settings = server.configuration.clone();
+    let rotate = Rotate(edge.access_log());
     let edge = EdgeService::new(edge, sockets.proxy, &settings, &stop);
     let admin = AdminService::new(
         sockets.admin,
@@ -127,6 +130,7 @@ fn wire(
         let baseline = BaselineAfter(after, store.clone());
         server.add_service(Vital(background_service("baseline", baseline)));
     }
+    server.add_service(Vital(background_service("rotate", rotate)));
     let flags = FlagService::new(ingest, config);
     server.add_service(Vital(background_service("flags", flags)));
     server.add_service(Vital(edge));

@@ -13,6 +13,8 @@ use crate::wait::eventually_within;
 pub enum Signal {
     /// Ctrl-C.
     Interrupt,
+    /// What tools send that rotate logs.
+    Hangup,
     /// What an orchestrator sends first.
     Terminate,
     /// What nothing survives.
@@ -142,6 +144,7 @@ impl Drop for Process {
 /// system has this one.
 fn kill(signal: Signal, target: &str) {
     let name = match signal {
+        Signal::Hangup => "HUP",
         Signal::Interrupt => "INT",
         Signal::Terminate => "TERM",
         Signal::Kill => "KILL",
