@@ -53,6 +53,8 @@ pub struct Ingest {
     sets: Sets,
     ledger: Ledger,
     refusals: Refusals,
+    /// Refusals since the log was last told.
+    logged: usize,
     snapshot: Arc<Snapshot>,
     next_end_ms: Option<u64>,
     /// Away while a batch is compiled.
@@ -72,6 +74,9 @@ const LOOK_AT_CLOCK: Duration = Duration::from_secs(1);
 /// Between two attempts to write what could not be written.
 const SAVE_AGAIN: Duration = Duration::from_secs(5);
 
+/// Refusals that get a line each in the log when many come at once; the others are summed up in one.
+const LOGGED_AT_ONCE: usize = 5;
+
 impl Ingest {
     /// Loads what the disk holds and publishes it, so that the store can serve at once. Blocks.
     ///
@@ -80,14 +85,17 @@ impl Ingest {
         let mut compiler = Compiler::new();
         let snapshot = Arc::new(Snapshot::new(&compiler, []));
         let mut sets = Sets::default();
-        let mut ledger = Ledger::default();
         let mut refusals = Refusals::new(metrics.clone());
+        let mut ledger = Ledger::default();
         let (disk, loaded) = disk::open(config, &metrics);
         for kept in loaded.records {
             match kept.log.kind() {
                 Kind::FlagSets => sets.restore(kept.record),
                 Kind::Overrides => ledger.restore(&kept.record, kept.ends_ms, now_ms()),
             }
+        }
+        for (name, message) in &loaded.corrupt_sets {
+            sets.corrupt(name, message, &mut refusals);
         }
         // Read before the disk makes the proxy ready: a restart must not revive, not even for the
         // moment until the source has looked, a flag that only the directory kills.
@@ -121,6 +129,7 @@ impl Ingest {
             sets,
             ledger,
             refusals,
+            logged: 0,
             snapshot: Arc::new(restored.snapshot),
             next_end_ms: None,
             compiler: Some(compiler),
@@ -132,8 +141,9 @@ impl Ingest {
             saving: None,
         };
         ingest.publish();
-        for kind in loaded.whole {
-            store.loaded_from_disk(kind);
+        for (kind, current_at_ms) in loaded.whole {
+            // A clock that was set back must not make old news look fresh for long.
+            store.loaded_from_disk(kind, current_at_ms.min(now_ms()));
         }
         (ingest, store)
     }
@@ -145,6 +155,10 @@ impl Ingest {
         let (mut overrides_open, mut flag_sets_open) = (true, true);
         while overrides_open || flag_sets_open {
             self.start_jobs();
+            let unlogged = std::mem::take(&mut self.logged).saturating_sub(LOGGED_AT_ONCE);
+            if unlogged > 0 {
+                tracing::warn!(unlogged, "refused more; the newest are in /snapshot");
+            }
             let pause = self.pause();
             tokio::select! {
                 biased;
@@ -225,12 +239,15 @@ impl Ingest {
     }
 
     fn refused(&mut self, refused: Refused) {
-        tracing::warn!(
-            name = refused.name,
-            reason = refused.reason,
-            message = refused.message,
-            "refused"
-        );
+        self.logged += 1;
+        if self.logged <= LOGGED_AT_ONCE {
+            tracing::warn!(
+                name = refused.name,
+                reason = refused.reason,
+                message = refused.message,
+                "refused"
+            );
+        }
         match refused.kind {
             Kind::FlagSets => self.sets.refused(refused, &mut self.refusals),
             Kind::Overrides => {
@@ -275,25 +292,29 @@ impl Ingest {
     /// The source has said so, and all that came before it is in force.
     fn flags_are_current(&mut self) {
         if self.flags_synced && !self.sets.has_jobs() && self.compiling.is_none() {
-            self.store.synced(Kind::FlagSets, now_ms());
-            self.whole(Kind::FlagSets);
+            self.synced(Kind::FlagSets);
         }
     }
 
     /// The source has said so, and all that came before it is in force.
     fn overrides_are_current(&mut self) {
         if std::mem::take(&mut self.overrides_synced) {
-            self.store.synced(Kind::Overrides, now_ms());
-            self.whole(Kind::Overrides);
+            self.synced(Kind::Overrides);
         }
     }
 
-    /// Marks the disk as holding all of one kind, once what is unsaved has been saved.
-    fn whole(&mut self, kind: Kind) {
+    /// Marks the disk as holding all of one kind as of now, once what is unsaved has been saved.
+    fn synced(&mut self, kind: Kind) {
+        let current_at_ms = now_ms();
+        self.store.synced(kind, current_at_ms);
         if let Some(disk) = &self.disk
-            && !disk.is_whole(kind)
+            && disk.wants_mark(kind, current_at_ms)
         {
-            self.unsaved.insert(Slot::Whole(kind), Kept::Whole(kind));
+            let mark = Kept::Whole {
+                kind,
+                current_at_ms,
+            };
+            self.unsaved.insert(Slot::Whole(kind), mark);
         }
     }
 

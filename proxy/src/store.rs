@@ -97,7 +97,8 @@ pub struct Store {
 struct Freshness {
     /// Synced once, or loaded from disk whole.
     ready: AtomicBool,
-    /// Unix milliseconds at which the source last said that nothing is pending; 0: never.
+    /// Unix milliseconds at which the source last said that nothing is pending, before a restart
+    /// included; 0: never.
     current_at_ms: AtomicU64,
 }
 
@@ -152,7 +153,7 @@ impl Store {
     }
 
     /// Unix milliseconds at which the whole state was last known to be current: the older of flag
-    /// sets and overrides. `None`: never since the start.
+    /// sets and overrides. After a restart, what the disk remembers. `None`: never.
     pub fn current_at_ms(&self) -> Option<u64> {
         let at = |freshness: &Freshness| freshness.current_at_ms.load(Ordering::Acquire);
         Some(at(&self.flags).min(at(&self.overrides))).filter(|&at| at > 0)
@@ -179,9 +180,14 @@ impl Store {
         self.current.store(Arc::new(state));
     }
 
-    /// Says that all of one kind was loaded from disk. For `ingest` alone.
-    pub(crate) fn loaded_from_disk(&self, kind: Kind) {
-        self.freshness(kind).ready.store(true, Ordering::Release);
+    /// Says that all of one kind was loaded from disk, as it was at `current_at_ms` (0: not known). For
+    /// `ingest` alone.
+    pub(crate) fn loaded_from_disk(&self, kind: Kind, current_at_ms: u64) {
+        let freshness = self.freshness(kind);
+        freshness
+            .current_at_ms
+            .store(current_at_ms, Ordering::Release);
+        freshness.ready.store(true, Ordering::Release);
     }
 
     /// Says that the source had nothing pending of one kind at `now_ms`. For `ingest` alone.

@@ -94,6 +94,29 @@ async fn changes_of_a_subject_form_a_chain() {
     assert!(junk.is_empty());
 }
 
+/// Anyone with the password can make subjects up; commands must not take longer and longer for it.
+#[tokio::test]
+async fn many_subjects_of_junk_hide_no_record() {
+    let nats = Nats::start();
+    let registry = nats.ready().await;
+    push(&registry, "checkout", flag_set("checkout", "a", "on")).await;
+    junk(&nats, SUBJECT, "junk").await;
+    let context = async_nats::jetstream::new(nats.client().await);
+    for number in 0..1_000 {
+        let subject = format!("burgee.flags.junk-{number}");
+        drop(context.publish(subject, "junk".into()).await.unwrap());
+    }
+    junk(&nats, "burgee.flags.last", "junk").await;
+    push(&registry, "storefront", flag_set("storefront", "b", "on")).await;
+    let (newest, junk) = registry.newest(&Log::flags()).await.unwrap();
+    let subjects: Vec<&str> = newest
+        .iter()
+        .map(|record| record.record().subject.as_str())
+        .collect();
+    assert_eq!(subjects, [SUBJECT, "burgee.flags.storefront"]);
+    assert_eq!(junk.len(), 1_002);
+}
+
 #[tokio::test]
 async fn of_two_publishers_one_wins_and_the_other_is_told() {
     let nats = Nats::start();

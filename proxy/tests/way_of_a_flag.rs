@@ -435,6 +435,7 @@ async fn without_the_broker_the_disk_serves_and_revives_nothing() {
     proxy.decides("b", None, "off").await;
     let revision = proxy.revision();
     proxy.stop().await;
+    let stopped_ms = u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap();
 
     nats.kill();
     let proxy = Proxy::start(from_nats_kept(&nats, disk.path()));
@@ -450,10 +451,10 @@ async fn without_the_broker_the_disk_serves_and_revives_nothing() {
         "deleted stays deleted"
     );
     assert_eq!(proxy.store.load().sets[0].origin, Origin::Disk);
-    assert_eq!(
-        proxy.store.current_at_ms(),
-        None,
-        "and nobody claims that it is current"
+    let known_ms = proxy.store.current_at_ms();
+    assert!(
+        known_ms.is_some_and(|at| at > 0 && at <= stopped_ms),
+        "it says how old it is: {known_ms:?}"
     );
     assert_eq!(proxy.revision(), revision);
     proxy.decides("b", None, "on").await;
@@ -470,7 +471,9 @@ async fn without_the_broker_the_disk_serves_and_revives_nothing() {
         })
         .await;
     proxy
-        .until("current", |store| store.current_at_ms().is_some())
+        .until("current", |store| {
+            store.current_at_ms().is_some_and(|at| at > stopped_ms)
+        })
         .await;
     proxy.stop().await;
 
@@ -514,6 +517,17 @@ async fn corrupt_files_are_set_aside_and_said() {
     );
     assert_eq!(proxy.count("burgee_disk_corrupt_total", "flags"), 1);
     proxy.stop().await;
+    // Said at every start until the log is read again.
+    let proxy = Proxy::start(from_nats_kept(&nats, disk.path()));
+    let lost = proxy.store.load().sets[1].clone();
+    assert_eq!((&*lost.name, lost.revision), ("storefront", 0));
+    let message = lost.rejected.unwrap();
+    assert!(
+        message.contains("corrupt on disk, set aside as")
+            && message.ends_with("storefront.json.corrupt"),
+        "{message}"
+    );
+    proxy.stop().await;
 
     let overrides = disk.path().join("overrides");
     let file = std::fs::read_dir(&overrides)
@@ -545,4 +559,57 @@ async fn corrupt_files_are_set_aside_and_said() {
         support::decide(&proxy.store, "b", None).as_deref(),
         Some("on")
     );
+    assert!(proxy.store.current_at_ms().is_some());
+    assert!(
+        proxy
+            .store
+            .load()
+            .sets
+            .iter()
+            .all(|set| set.rejected.is_none())
+    );
+    proxy.stop().await;
+
+    // A mark as earlier versions wrote it: as good for readiness, and without a time.
+    for kind in ["flags", "overrides"] {
+        let path = disk.path().join(format!("{kind}.whole"));
+        let mut mark: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        mark.as_object_mut()
+            .unwrap()
+            .remove("current_at_ms")
+            .unwrap();
+        std::fs::write(path, mark.to_string()).unwrap();
+    }
+    let proxy = Proxy::start(from_nats_kept(&nats, disk.path()));
+    assert!(proxy.store.ready());
+    assert_eq!(proxy.store.current_at_ms(), None);
+}
+
+#[tokio::test]
+async fn a_disk_that_cannot_be_used_is_said_at_the_start() {
+    let nats = Nats::away();
+    let directory = TempDir::new().unwrap();
+    let start = |path: &str| Proxy::start(from_nats_kept(&nats, &directory.path().join(path)));
+    let proxy = start("made/when/missing");
+    assert_eq!(proxy.count("burgee_disk_errors_total", ""), 0);
+    write(directory.path(), "file", "in the way");
+    for unusable in ["file", "file/below"] {
+        assert!(start(unusable).count("burgee_disk_errors_total", "") >= 1);
+    }
+}
+
+#[tokio::test]
+async fn what_can_be_refused_is_counted_from_0() {
+    let proxy = Proxy::start(from_nats(&Nats::away()));
+    let families = proxy.metrics.gather();
+    for (name, series) in [
+        ("burgee_flagset_rejected_total", 16),
+        ("burgee_override_rejected_total", 12),
+        ("burgee_disk_corrupt_total", 2),
+    ] {
+        let family = families.iter().find(|family| family.name() == name);
+        assert_eq!(family.map(|family| family.get_metric().len()), Some(series));
+        assert_eq!(proxy.count(name, ""), 0);
+    }
 }

@@ -67,7 +67,7 @@ fn of_this_moment(admin: &Admin) -> prometheus::Result<Registry> {
     }
     let age = Gauge::new(
         "burgee_snapshot_age_seconds",
-        "Since this proxy last knew that what it serves is current; absent if it never did.",
+        "Since this proxy last knew that what it serves is current, before a restart included; absent if it never did.",
     )?;
     if let Some(known) = admin.store.age(unix_ms()) {
         age.set(known.as_secs_f64());

@@ -3,7 +3,8 @@
 //! ```text
 //! <state_dir>/flags/<set>.json               a flag set's last good version, or its deletion
 //! <state_dir>/overrides/<LOG>.<token>.json   an override's last record, with its end by this proxy's clock
-//! <state_dir>/flags.whole, overrides.whole   the files beside it are all there is: written after the first sync
+//! <state_dir>/flags.whole, overrides.whole   the files beside it are all there is, and when that was last known:
+//!                                            written after the first sync, then every 30 s or so
 //! ```
 //!
 //! A file is written aside, synced and renamed, so that it is old or new, never half. What is read back
@@ -31,13 +32,18 @@ use crate::source::{UNFINISHED, read_directory, write_atomically};
 /// Room for what stands around an envelope.
 const MAX_FILE_BYTES: usize = MAX_ENVELOPE_BYTES + 4096;
 
+/// How often the time of the last sync is written, at most: a disk has better things to do, and an age
+/// that is this much too high after a restart alarms nobody.
+const MARK_EVERY: Duration = Duration::from_secs(30);
+
 /// The state directory of one proxy.
 #[derive(Clone, Debug)]
 pub(super) struct Disk {
     directory: PathBuf,
     environment: String,
     logs: Vec<Log>,
-    whole: Vec<Kind>,
+    /// Kinds of which it holds all, and when that was last written, in Unix milliseconds.
+    whole: BTreeMap<Kind, u64>,
     not_before: Option<Instant>,
 }
 
@@ -52,7 +58,7 @@ pub(super) enum Slot {
 #[derive(Debug)]
 pub(super) enum Kept {
     Record(Box<KeptRecord>),
-    Whole(Kind),
+    Whole { kind: Kind, current_at_ms: u64 },
 }
 
 /// A record as the disk holds it.
@@ -68,8 +74,10 @@ pub(super) struct KeptRecord {
 #[derive(Debug, Default)]
 pub(super) struct Loaded {
     pub(super) records: Vec<KeptRecord>,
-    /// Kinds of which it held all.
-    pub(super) whole: Vec<Kind>,
+    /// Kinds of which it held all, and when that was last known to be current; 0: not known.
+    pub(super) whole: BTreeMap<Kind, u64>,
+    /// Flag sets whose file was corrupt, now or at an earlier start, by name, and what became of it.
+    pub(super) corrupt_sets: BTreeMap<String, String>,
 }
 
 /// What came of a write.
@@ -77,7 +85,7 @@ pub(super) struct Loaded {
 pub(super) struct Saved {
     pub(super) error: Option<String>,
     pub(super) failed: BTreeMap<Slot, Kept>,
-    whole: Vec<Kind>,
+    whole: BTreeMap<Kind, u64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -91,10 +99,13 @@ struct File {
     envelope: Box<RawValue>,
 }
 
-#[derive(PartialEq, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize)]
 struct Whole {
     environment: String,
     logs: Vec<String>,
+    /// Unix milliseconds. Absent from what earlier versions wrote.
+    #[serde(default)]
+    current_at_ms: u64,
 }
 
 /// Loads what a NATS source left behind. Directories need no second copy.
@@ -110,15 +121,20 @@ pub(super) fn open(config: &Config, metrics: &IngestMetrics) -> (Option<Disk>, L
         directory: directory.clone(),
         environment: config.environment.clone(),
         logs: std::iter::once(Log::flags()).chain(overrides).collect(),
-        whole: Vec::new(),
+        whole: BTreeMap::new(),
         not_before: None,
     };
+    if let Err(error) = disk.probe() {
+        metrics.disk_errors.inc();
+        tracing::error!(directory = %directory.display(), %error, "the state directory cannot be used: a restart while NATS is away will find nothing new there");
+    }
     let mut loaded = Loaded::default();
     for kind in [Kind::FlagSets, Kind::Overrides] {
-        if disk.load(kind, &mut loaded.records, metrics) {
-            loaded.whole.push(kind);
+        if let Some(current_at_ms) = disk.load(kind, &mut loaded.records, metrics) {
+            loaded.whole.insert(kind, current_at_ms);
         }
     }
+    loaded.corrupt_sets = disk.corrupt_sets();
     disk.whole.clone_from(&loaded.whole);
     tracing::info!(directory = %directory.display(), records = loaded.records.len(), whole = ?loaded.whole, "read the last good state");
     (Some(disk), loaded)
@@ -130,14 +146,44 @@ impl Disk {
         self.not_before.is_none_or(|at| at <= Instant::now())
     }
 
-    /// Whether it is known to hold all of one kind.
-    pub(super) fn is_whole(&self, kind: Kind) -> bool {
-        self.whole.contains(&kind)
+    /// Whether it does not say yet that it holds all of one kind, or has not said so for a while.
+    pub(super) fn wants_mark(&self, kind: Kind, now_ms: u64) -> bool {
+        self.whole.get(&kind).is_none_or(|&marked_ms| {
+            u128::from(now_ms.abs_diff(marked_ms)) >= MARK_EVERY.as_millis()
+        })
+    }
+
+    /// Whether it can be written, before anything depends on it.
+    fn probe(&self) -> io::Result<()> {
+        let folders =
+            [Kind::FlagSets, Kind::Overrides].map(|kind| self.directory.join(folder(kind)));
+        std::iter::once(&self.directory)
+            .chain(&folders)
+            .try_for_each(|directory| {
+                let probe = directory.join(format!("{UNFINISHED}probe"));
+                std::fs::create_dir_all(directory)?;
+                std::fs::write(&probe, "probe")?;
+                std::fs::remove_file(probe)
+            })
+    }
+
+    fn corrupt_sets(&self) -> BTreeMap<String, String> {
+        let paths = corrupt_files(&self.directory.join(folder(Kind::FlagSets)));
+        let named = paths.iter().filter_map(|path| {
+            let name = path.file_name()?.to_str()?.strip_suffix(".json.corrupt")?;
+            let message = format!(
+                "its file was corrupt on disk, set aside as {}",
+                path.display()
+            );
+            Some((name.to_owned(), message))
+        });
+        named.collect()
     }
 
     /// Takes note of a write that another clone of this made.
     pub(super) fn saved(&mut self, saved: &Saved, pause: Duration) {
-        self.whole.extend(&saved.whole);
+        self.whole
+            .extend(saved.whole.iter().map(|(&kind, &at)| (kind, at)));
         self.not_before = saved.error.as_ref().map(|_| Instant::now() + pause);
     }
 
@@ -147,22 +193,28 @@ impl Disk {
         let mut saved = Saved {
             error: None,
             failed: BTreeMap::new(),
-            whole: Vec::new(),
+            whole: BTreeMap::new(),
         };
         let mut touched = Vec::new();
         for (slot, kept) in kept {
             if saved.error.is_none() {
                 let written = match &kept {
                     Kept::Record(record) => self.write_record(record),
-                    Kept::Whole(kind) => {
-                        sync_all(&mut touched).and_then(|()| self.write_whole(*kind))
-                    }
+                    Kept::Whole {
+                        kind,
+                        current_at_ms,
+                    } => sync_all(&mut touched)
+                        .and_then(|()| self.write_whole(*kind, *current_at_ms)),
                 };
                 match written {
                     Ok(path) => {
                         touched.push(path);
-                        if let Kept::Whole(kind) = kept {
-                            saved.whole.push(kind);
+                        if let Kept::Whole {
+                            kind,
+                            current_at_ms,
+                        } = kept
+                        {
+                            saved.whole.insert(kind, current_at_ms);
                         }
                         continue;
                     }
@@ -207,17 +259,17 @@ impl Disk {
         Ok(directory)
     }
 
-    fn write_whole(&self, kind: Kind) -> io::Result<PathBuf> {
+    fn write_whole(&self, kind: Kind, current_at_ms: u64) -> io::Result<PathBuf> {
         std::fs::create_dir_all(&self.directory)?;
         for path in corrupt_files(&self.directory.join(folder(kind))) {
             std::fs::remove_file(path)?;
         }
-        let claim = serde_json::to_vec(&self.whole_claim(kind))?;
+        let claim = serde_json::to_vec(&self.whole_claim(kind, current_at_ms))?;
         write_atomically(&self.directory, &whole_name(kind), &claim, 0o600)?;
         Ok(self.directory.clone())
     }
 
-    fn whole_claim(&self, kind: Kind) -> Whole {
+    fn whole_claim(&self, kind: Kind, current_at_ms: u64) -> Whole {
         let logs = self
             .logs
             .iter()
@@ -226,11 +278,17 @@ impl Disk {
         Whole {
             environment: self.environment.clone(),
             logs: logs.collect(),
+            current_at_ms,
         }
     }
 
-    /// Whether what it loaded is all there is.
-    fn load(&self, kind: Kind, records: &mut Vec<KeptRecord>, metrics: &IngestMetrics) -> bool {
+    /// Where what it loaded is all there is: when that was last known, 0 where the mark does not say.
+    fn load(
+        &self,
+        kind: Kind,
+        records: &mut Vec<KeptRecord>,
+        metrics: &IngestMetrics,
+    ) -> Option<u64> {
         let directory = self.directory.join(folder(kind));
         remove_leftovers(&directory);
         let files = match read_directory(&directory, MAX_FILE_BYTES, |extension| {
@@ -241,7 +299,7 @@ impl Disk {
             Err(error) => {
                 metrics.disk_errors.inc();
                 tracing::error!(directory = %directory.display(), %error, "cannot read the last good state");
-                return false;
+                return None;
             }
         };
         for (name, content) in files {
@@ -267,11 +325,13 @@ impl Disk {
             tracing::error!(
                 "an override may be missing: not ready before the logs of overrides are read again"
             );
-            return false;
+            return None;
         }
-        let claim = std::fs::read(self.directory.join(whole_name(kind))).ok();
-        claim.and_then(|bytes| serde_json::from_slice::<Whole>(&bytes).ok())
-            == Some(self.whole_claim(kind))
+        let claim = std::fs::read(self.directory.join(whole_name(kind))).ok()?;
+        let claim: Whole = serde_json::from_slice(&claim).ok()?;
+        let expected = self.whole_claim(kind, claim.current_at_ms);
+        (claim.environment == expected.environment && claim.logs == expected.logs)
+            .then_some(claim.current_at_ms)
     }
 
     /// `None`: sound, but not of this proxy's logs or environment.
@@ -315,7 +375,7 @@ impl Kept {
                 log: kept.record.record().log.clone(),
                 subject: kept.record.record().subject.clone(),
             },
-            Self::Whole(kind) => Slot::Whole(*kind),
+            Self::Whole { kind, .. } => Slot::Whole(*kind),
         }
     }
 }

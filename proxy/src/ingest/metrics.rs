@@ -20,8 +20,27 @@ pub struct IngestMetrics {
     conflicts: IntGauge,
 }
 
+/// Why a record or a file is refused, whatever its kind.
+const REFUSED: [&str; 12] = [
+    "too_large",
+    "malformed",
+    "not_canonical",
+    "payload_type",
+    "signatures",
+    "record",
+    "environment",
+    "subject",
+    "unreadable",
+    "older",
+    "fork",
+    "too_many",
+];
+
+/// Why a flag set is refused once it is read.
+const NOT_COMPILED: [&str; 4] = ["syntax", "document", "misnamed", "internal"];
+
 impl IngestMetrics {
-    /// Registers all of them.
+    /// Registers all of them. What can be counted starts at 0, so that `rate()` sees the first event.
     pub fn register(registry: &Registry) -> prometheus::Result<Self> {
         fn add<C: Collector + Clone + 'static>(
             registry: &Registry,
@@ -42,7 +61,7 @@ impl IngestMetrics {
         let gauges = |name: &str, label: &str, help: &str| {
             add(registry, IntGaugeVec::new(Opts::new(name, help), &[label]))
         };
-        Ok(Self {
+        let all = Self {
             updates: counters(
                 "burgee_updates_total",
                 "kind",
@@ -78,7 +97,18 @@ impl IngestMetrics {
                 "Overrides that are in scope here and have no effect.",
             )?,
             conflicts: gauge("burgee_flag_conflicts", "Flags that two flag sets define.")?,
-        })
+        };
+        let begin = |counter: &IntCounterVec, labels: &[&str]| {
+            for label in labels {
+                counter.with_label_values(&[label]);
+            }
+        };
+        begin(&all.updates, &["flag_set", "override"]);
+        begin(&all.flagset_rejected, &REFUSED);
+        begin(&all.flagset_rejected, &NOT_COMPILED);
+        begin(&all.override_rejected, &REFUSED);
+        begin(&all.disk_corrupt, &["flags", "overrides"]);
+        Ok(all)
     }
 
     /// Shows a state that was published.

@@ -204,6 +204,18 @@ impl Sets {
         }
     }
 
+    /// Its last good version was on disk, and is lost. Counted where it was found.
+    pub(super) fn corrupt(&mut self, name: &str, message: &str, refusals: &mut Refusals) {
+        if !self.waiting.contains_key(name) && !self.reject(name, message) {
+            refusals.show(Refused {
+                kind: Kind::FlagSets,
+                name: Some(name.to_owned()),
+                reason: "corrupt",
+                message: message.to_owned(),
+            });
+        }
+    }
+
     /// Whether there is a row that shows it.
     fn reject(&mut self, place: &str, message: &str) -> bool {
         let rejected = Some(bounded(message.to_owned()));

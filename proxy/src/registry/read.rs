@@ -49,6 +49,9 @@ pub(crate) fn unix_ms(consumer: &Info) -> i64 {
 /// Messages of the log that the first step of a walk back looks at; each step doubles it.
 const FIRST_STEP: u64 = 256;
 
+/// Walks back that run at the same time.
+const WALKS_AT_ONCE: usize = 16;
+
 impl Registry {
     /// The end of one subject, from the leader.
     pub async fn head(&self, log: &Log, subject: &str) -> Result<Head, RegistryError> {
@@ -99,19 +102,22 @@ impl Registry {
             },
         )
         .await?;
-        for message in &junk {
-            let older = self
-                .newest_before(&stream, log, &message.subject, message.sequence)
-                .await?;
-            if let Some(verified) = older {
-                found.entry(message.subject.clone()).or_insert(verified);
+        let mut hidden = futures::stream::iter(&junk)
+            .map(|message| self.newest_before(&stream, log, &message.subject, message.sequence))
+            .buffer_unordered(WALKS_AT_ONCE);
+        while let Some(older) = hidden.next().await {
+            if let Some(verified) = older? {
+                let subject = verified.record().subject.clone();
+                found.entry(subject).or_insert(verified);
             }
         }
+        drop(hidden);
         Ok((found.into_values().collect(), junk))
     }
 
     /// The newest record of `subject` that stands before `sequence` and verifies. Walks back in steps
-    /// that double, so that a long history is not read for one message of junk.
+    /// that double, so that a long history is not read for one message of junk; and not at all where the
+    /// junk is the subject's only message, so that made-up subjects cost one question each.
     pub(crate) async fn newest_before(
         &self,
         stream: &Stream,
@@ -119,6 +125,9 @@ impl Registry {
         subject: &str,
         sequence: u64,
     ) -> Result<Option<Verified>, RegistryError> {
+        if self.stands_alone(stream, subject).await? {
+            return Ok(None);
+        }
         let (mut end, mut step) = (sequence, FIRST_STEP);
         while end > 1 {
             let start = end.saturating_sub(step).max(1);
@@ -143,6 +152,17 @@ impl Registry {
             step = step.saturating_mul(2);
         }
         Ok(None)
+    }
+
+    /// Whether a subject holds one message only.
+    async fn stands_alone(&self, stream: &Stream, subject: &str) -> Result<bool, RegistryError> {
+        let failed = |error| RegistryError::request(format!("reading {subject}"), error);
+        let mut counts = stream.info_with_subjects(subject).await.map_err(failed)?;
+        let mut messages = 0;
+        while let Some(count) = counts.next().await {
+            messages += count.map_err(failed)?.1;
+        }
+        Ok(messages == 1)
     }
 
     /// Every log of ours on this server, in order of name.
