@@ -7,6 +7,7 @@ mod snapshot;
 
 use std::convert::Infallible;
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,8 +23,10 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use pingora::server::ShutdownWatch;
 use pingora::services::background::BackgroundService;
 use serde_json::json;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 use crate::config::Config;
 use crate::edge::BoundListener;
@@ -36,6 +39,10 @@ use crate::upstream::Pools;
 const MAX_BODY_BYTES: usize = 1 << 20;
 /// Connections at a time; more wait.
 const MAX_CONNECTIONS: usize = 64;
+/// After this long a connection is told to close, and a while later it is closed: clients that never
+/// read must not keep `/livez` from others for longer.
+const CONNECTION_TIME: Duration = Duration::from_secs(20);
+const CLOSING_TIME: Duration = Duration::from_secs(10);
 /// For a request's headers, and for its body.
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -107,14 +114,7 @@ impl AdminService {
             let admin = Arc::clone(&self.admin);
             tokio::spawn(async move {
                 let _permit = permit;
-                let service = service_fn(move |request| answer(Arc::clone(&admin), request));
-                let connection = http1::Builder::new()
-                    .timer(TokioTimer::new())
-                    .header_read_timeout(READ_TIMEOUT)
-                    .serve_connection(TokioIo::new(stream), service);
-                if let Err(error) = connection.await {
-                    tracing::debug!(%error, "an admin connection ended");
-                }
+                serve_connection(stream, admin).await;
             });
         }
     }
@@ -131,6 +131,26 @@ impl BackgroundService for AdminService {
             }
             _ = shutdown.wait_for(|stop| *stop) => {}
         }
+    }
+}
+
+/// Serves one client, within [`CONNECTION_TIME`] and [`CLOSING_TIME`].
+async fn serve_connection(stream: impl AsyncRead + AsyncWrite + Unpin, admin: Arc<Admin>) {
+    let service = service_fn(move |request| answer(Arc::clone(&admin), request));
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(READ_TIMEOUT)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut connection = pin!(connection);
+    let mut ended = timeout(CONNECTION_TIME, connection.as_mut()).await;
+    if ended.is_err() {
+        connection.as_mut().graceful_shutdown();
+        ended = timeout(CLOSING_TIME, connection).await;
+    }
+    match ended {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::debug!(%error, "an admin connection ended"),
+        Err(_) => tracing::debug!("an admin connection was closed: its client does not read"),
     }
 }
 
@@ -232,4 +252,45 @@ fn respond(status: StatusCode, content_type: &'static str, body: String) -> Answ
         .headers_mut()
         .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     answer
+}
+
+#[cfg(test)]
+mod tests {
+    use burgee_eval::{Compiler, Snapshot};
+    use tokio::io::AsyncWriteExt;
+
+    use super::*;
+    use crate::overrides::InForce;
+    use crate::store::State;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_never_reads_is_let_go() {
+        let state = State {
+            snapshot: Arc::new(Snapshot::new(&Compiler::new(), [])),
+            overrides: InForce::default(),
+            routes: Box::default(),
+            revision: HeaderValue::from_static("0123456789abcdef"),
+            sets: Vec::new(),
+            override_list: Vec::new(),
+            conflicts: Vec::new(),
+        };
+        let admin = Admin {
+            store: Arc::new(Store::new(state)),
+            metrics: Metrics::new().unwrap(),
+            pools: Pools::new(&std::collections::BTreeMap::new()),
+            route_names: Vec::new(),
+        };
+        // It holds less than an answer, and nobody empties it.
+        let (mut client, server) = tokio::io::duplex(64);
+        let connection = serve_connection(server, Arc::new(admin));
+        let asking = client.write_all(b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n");
+        let started = tokio::time::Instant::now();
+        let (asked, ()) = tokio::join!(asking, connection);
+        asked.unwrap();
+        let lasted = started.elapsed();
+        assert!(
+            (CONNECTION_TIME..=Duration::from_secs(31)).contains(&lasted),
+            "{lasted:?}"
+        );
+    }
 }

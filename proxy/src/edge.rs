@@ -116,12 +116,20 @@ impl Edge {
             let baseline = pools.get(&route.upstream).cloned();
             let baseline = baseline.with_context(|| format!("no upstream `{}`", route.upstream))?;
             let decides = !route.flags.is_empty() || route.canary.is_some();
+            let series = Series::new(&route.name, &metrics);
+            if let Some(canary) = &route.canary {
+                series.expect_fallbacks(&canary.flag);
+            }
             Ok(Target {
                 baseline,
                 decides,
-                series: Series::new(&route.name, &metrics),
+                series,
             })
         });
+        for pool in pools.iter() {
+            // A counter that begins with its first failure hides it from `rate` and `increase`.
+            metrics.connect_failures.with_label_values(&[&*pool.name]);
+        }
         Ok(Self {
             routes: Routes::new(&config.routes),
             targets: targets.collect::<anyhow::Result<_>>()?,
@@ -327,10 +335,7 @@ impl ProxyHttp for Edge {
         }
         match endpoint {
             Some(endpoint) => Ok(endpoint.peer()),
-            None => Error::e_explain(
-                ErrorType::HTTPStatus(none_left),
-                "no endpoint is left to try",
-            ),
+            None => Error::e_explain(ErrorType::HTTPStatus(none_left), log_line::NO_ENDPOINT),
         }
     }
 
@@ -426,7 +431,13 @@ impl ProxyHttp for Edge {
         _passage: &mut Passage,
     ) -> FailToProxy {
         let code = error_status(error);
-        if code > 0 && session.respond_error(code).await.is_err() {
+        // A response that has begun cannot be taken back; its connection ends within it.
+        let begun = session.response_written().is_some_and(|response| {
+            !response.status.is_informational()
+                || response.status == StatusCode::SWITCHING_PROTOCOLS
+        });
+        session.set_keepalive(None);
+        if code > 0 && !begun && Answer::failed(code).send(session).await.is_err() {
             tracing::debug!(code, "the client left before it could be told");
         }
         FailToProxy {

@@ -19,6 +19,24 @@ pub(super) struct Answer {
 }
 
 impl Answer {
+    /// What is told of a failure, by [`error_status`].
+    pub(super) fn failed(code: u16) -> Self {
+        let status = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let text = match status {
+            StatusCode::BAD_REQUEST => "malformed request\n",
+            StatusCode::REQUEST_TIMEOUT => "the request takes too long\n",
+            StatusCode::BAD_GATEWAY => "the backend failed\n",
+            StatusCode::SERVICE_UNAVAILABLE => "no backend\n",
+            StatusCode::GATEWAY_TIMEOUT => "the backend takes too long\n",
+            _ => "an error of the proxy\n",
+        };
+        Self {
+            status,
+            text,
+            close: true,
+        }
+    }
+
     /// Writes it; a request for the head alone gets no body.
     pub(super) async fn send(self, session: &mut Session) -> Result<()> {
         let mut header = ResponseHeader::build(self.status, Some(4))?;

@@ -100,7 +100,7 @@ pub(super) fn check(
     headers: &HeaderMap,
     raw: &[u8],
 ) -> Result<(), Malformed> {
-    let authority = authority(method, target(raw)).ok_or(Malformed::Target)?;
+    let authority = authority(method, target(raw))?;
     check_host(version, headers, authority)?;
     check_framing(headers, raw)
 }
@@ -113,21 +113,21 @@ fn target(raw: &[u8]) -> &[u8] {
 }
 
 /// What a target in absolute form names, nothing for the other forms that a proxy in front of its
-/// own backends serves, and `None` for the rest.
-fn authority<'t>(method: &Method, target: &'t [u8]) -> Option<Option<&'t [u8]>> {
+/// own backends serves. The rest is refused.
+fn authority<'t>(method: &Method, target: &'t [u8]) -> Result<Option<&'t [u8]>, Malformed> {
     if target.first() == Some(&b'/') || (target == b"*" && method == Method::OPTIONS) {
-        return Some(None);
+        return Ok(None);
     }
     if method == Method::CONNECT {
-        return None;
+        return Err(Malformed::Target);
     }
     match raw_target_authority(target) {
         RawTargetAuthority::Absolute {
             scheme, authority, ..
         } if scheme.eq_ignore_ascii_case(b"http") || scheme.eq_ignore_ascii_case(b"https") => {
-            Some(Some(authority))
+            Ok(Some(authority))
         }
-        _ => None,
+        _ => Err(Malformed::Target),
     }
 }
 

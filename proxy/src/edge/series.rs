@@ -74,6 +74,13 @@ impl Series {
         }
     }
 
+    /// Begins the count of this canary flag's fallbacks at zero.
+    pub(super) fn expect_fallbacks(&self, flag: &str) {
+        self.metrics
+            .fallbacks
+            .with_label_values(&[&self.route, flag]);
+    }
+
     /// Counts that the baseline serves for the canary.
     pub(super) fn count_fallback(&self, passage: &Passage) {
         if let Some((flag, _)) = passage.plan.as_ref().and_then(Plan::canary) {

@@ -399,7 +399,33 @@ async fn an_upstream_that_is_gone_answers_502() {
         .upstreams
         .insert("stable".into(), upstream(&[Backend::nobody()]));
     let world = world.start();
-    assert_eq!(world.get("/", &[]).await.status, 502);
+    let answer = world.get("/", &[]).await;
+    assert_eq!(
+        (answer.status, answer.body.as_str()),
+        (502, "the backend failed\n")
+    );
+    assert_eq!(answer.header("server"), None, "nobody need know of pingora");
+    assert_eq!(answer.header("connection").as_deref(), Some("close"));
+    assert_eq!(answer.header("cache-control").as_deref(), Some("no-store"));
+    assert_eq!(
+        world.log_lines(1).await[0]["error"],
+        "no endpoint could be reached"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn counters_with_known_labels_begin_at_zero() {
+    let world = World::new(&Backend::start("stable").await)
+        .with_canary(&[Backend::nobody()])
+        .start();
+    let metrics = world.ask_admin("GET /metrics").await.body;
+    for series in [
+        "burgee_upstream_connect_failures_total{upstream=\"stable\"} 0",
+        "burgee_upstream_connect_failures_total{upstream=\"canary\"} 0",
+        "burgee_upstream_fallbacks_total{flag=\"backend\",route=\"/canary\"} 0",
+    ] {
+        assert!(metrics.contains(series), "{series}\n{metrics}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -193,9 +193,7 @@ impl Destination {
                 self.torn &= !asked;
             }
             Err(error) => {
-                // Where a file is open still, it goes on being written.
-                tracing::error!(%error, "the access log cannot be opened");
-                self.retry_at = Some(Instant::now() + PAUSE);
+                self.failed(&error);
             }
         }
     }
