@@ -266,6 +266,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_client_that_never_reads_is_let_go() {
         let state = State {
+            refused: Vec::new(),
             snapshot: Arc::new(Snapshot::new(&Compiler::new(), [])),
             overrides: InForce::default(),
             routes: Box::default(),

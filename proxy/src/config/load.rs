@@ -313,7 +313,10 @@ fn reserved(root: &Table<'_>) -> Vec<String> {
         return super::default_reserved();
     }
     let names = root.strings("reserved", |text| {
-        let name = text.to_ascii_lowercase().replace(['_', '.'], "-");
+        let name: String = text
+            .bytes()
+            .map(|byte| char::from(super::normal(byte)))
+            .collect();
         http::HeaderName::from_bytes(name.as_bytes())
             .map_err(|_| "is not a header name or prefix".to_owned())?;
         Ok(name)
