@@ -211,10 +211,11 @@ impl Ingest {
 
     fn refused(&mut self, refused: Refused) {
         tracing::warn!(
+            kind = ?refused.kind,
             name = refused.name,
             reason = refused.reason,
-            message = refused.message,
-            "refused"
+            problem = refused.message,
+            "refused what the source holds; what was in force stays"
         );
         match refused.kind {
             Kind::FlagSets => {
