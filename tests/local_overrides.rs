@@ -123,8 +123,10 @@ async fn a_record_of_another_environment_means_nothing_here() {
         refused["message"].to_string().contains("staging"),
         "{refused}"
     );
-    // In the right environment it takes the same file, and the refusal is over.
-    operator(&home, &SET).succeeds().await;
+    // In the right environment it takes the same file, once that is meant; the refusal is over.
+    operator(&home, &SET).ends_with(1).await;
+    let forced: Vec<&str> = SET.into_iter().chain(["--force"]).collect();
+    operator(&home, &forced).succeeds().await;
     proxy.serves("u", "x-flag-a", Some("off")).await;
     assert_eq!(proxy.snapshot().await["refused"], json!([]));
 }

@@ -100,7 +100,12 @@ async fn a_set_that_is_wrong_from_the_start_is_not_served_and_the_others_are() {
     proxy
         .metric("burgee_flagset_rejected_total", &[], |count| count > 0.5)
         .await;
-    proxy.logs(burgee_tests::PATIENCE, "wrong").await;
+    proxy
+        .logs(
+            burgee_tests::PATIENCE,
+            "there is no good version of it to serve",
+        )
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

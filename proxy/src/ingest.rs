@@ -242,10 +242,11 @@ impl Ingest {
         self.logged += 1;
         if self.logged <= LOGGED_AT_ONCE {
             tracing::warn!(
+                kind = ?refused.kind,
                 name = refused.name,
                 reason = refused.reason,
-                message = refused.message,
-                "refused"
+                problem = refused.message,
+                "refused what the source holds; what was in force stays"
             );
         }
         match refused.kind {

@@ -15,7 +15,10 @@ pub(super) enum Args {
     /// Makes the logs that are not there yet; never changes one that is.
     #[command(after_help = "Examples:
   burgee registry init --region eu
-  burgee registry init --override-region eu --override-region us --replicas 3")]
+  burgee registry init --override-region eu --override-region us
+
+On a cluster of three servers or more:
+  burgee registry init --region eu --replicas 3")]
     Init(Init),
 }
 

@@ -136,7 +136,11 @@ pub(super) fn open(config: &Config, metrics: &IngestMetrics) -> (Option<Disk>, L
     }
     loaded.corrupt_sets = disk.corrupt_sets();
     disk.whole.clone_from(&loaded.whole);
-    tracing::info!(directory = %directory.display(), records = loaded.records.len(), whole = ?loaded.whole, "read the last good state");
+    if loaded.records.is_empty() && loaded.whole.is_empty() {
+        tracing::debug!(directory = %directory.display(), "no last good state yet");
+    } else {
+        tracing::info!(directory = %directory.display(), records = loaded.records.len(), whole = ?loaded.whole, "read the last good state");
+    }
     (Some(disk), loaded)
 }
 

@@ -135,7 +135,12 @@ impl Sets {
                 let message = format!(
                     "the log holds revision {revision} ({digest}), but revision {seen} was seen already"
                 );
-                tracing::warn!(set = job.place, reason, message, "kept what is served");
+                tracing::warn!(
+                    set = job.place,
+                    reason,
+                    problem = message,
+                    "kept what is served"
+                );
                 let refused = Refused {
                     kind: Kind::FlagSets,
                     name: Some(job.place),
@@ -281,13 +286,20 @@ impl Sets {
             match outcome {
                 Outcome::Refused(refusal) => {
                     refusals.count(Kind::FlagSets, refusal.reason);
+                    let (set, reason) = (job.place.clone(), refusal.reason);
+                    let place = self.places.entry(job.place).or_default();
+                    let consequence = if place.served.is_some() {
+                        "its last good version stays"
+                    } else {
+                        "there is no good version of it to serve"
+                    };
                     tracing::error!(
-                        set = job.place,
-                        reason = refusal.reason,
-                        message = refusal.message,
-                        "flag set refused; its last good version stays"
+                        set,
+                        reason,
+                        problem = refusal.message,
+                        "flag set refused; {consequence}"
                     );
-                    self.places.entry(job.place).or_default().rejected = Some(refusal.message);
+                    place.rejected = Some(refusal.message);
                     continue;
                 }
                 Outcome::Compiled(set) => {

@@ -133,7 +133,7 @@ async fn try_connect(
             match event {
                 Event::Connected => drop(connection.send_replace(true)),
                 Event::Disconnected | Event::Closed => drop(connection.send_replace(false)),
-                other => tracing::debug!(%other, "NATS"),
+                other => tracing::debug!(event = %other, "the connection to NATS tells"),
             }
             std::future::ready(())
         });
@@ -141,9 +141,15 @@ async fn try_connect(
 }
 
 async fn tell_connection(mut connected: watch::Receiver<bool>, updates: &Sender) {
+    let mut before = false;
     loop {
         let now = *connected.borrow_and_update();
-        tracing::info!(connected = now, "NATS");
+        match (before, now) {
+            (_, true) => tracing::info!("connected to NATS"),
+            (true, false) => tracing::warn!("lost the connection to NATS; trying on"),
+            (false, false) => tracing::info!("not connected to NATS yet"),
+        }
+        before = now;
         updates.send(Update::Connected(now)).await;
         if connected.changed().await.is_err() {
             return;

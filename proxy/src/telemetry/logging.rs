@@ -8,7 +8,7 @@ use tracing_subscriber::EnvFilter;
 /// What is logged where `BURGEE_LOG` does not say: a proxy's own log names every failed connect, and
 /// every client that leaves within a request's head, at the level of errors. Metrics and the access log
 /// say the first, and the second is no error of ours.
-const DEFAULT_FILTER: &str = "info,pingora_core=warn,pingora_proxy=off,async_nats=warn";
+const DEFAULT_FILTER: &str = "info,pingora_core=warn,pingora_proxy=off,async_nats=warn,notify=warn";
 
 /// Sends logs to standard error as JSON, filtered by `BURGEE_LOG` (as `RUST_LOG` elsewhere), and
 /// panics to the log instead of past it, counted in `panics`. Call it once, before any thread starts;
