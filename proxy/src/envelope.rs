@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::overrides::OverrideDocument;
+use crate::printable::is_hidden;
 use crate::registry::{Kind, Log};
 
 pub use digest::Digest;
@@ -225,6 +226,25 @@ fn open(envelope: &[u8]) -> Result<Vec<u8>, Rejection> {
     Ok(payload)
 }
 
+/// As [`verify`], for a message of a log. Each change is one message, so a revision beyond the
+/// message's sequence was never reached by changes: taken for true, it would bar every later one.
+pub fn verify_message(
+    envelope: &Bytes,
+    environment: &str,
+    log: &Log,
+    subject: &str,
+    sequence: u64,
+) -> Result<Verified, Rejection> {
+    let verified = verify(envelope, environment, log, subject)?;
+    let revision = verified.record().revision;
+    if revision > sequence {
+        return Err(Rejection::Record(format!(
+            "it calls itself revision {revision}, but only {sequence} messages came before or with it"
+        )));
+    }
+    Ok(verified)
+}
+
 /// Puts a record into its envelope. What [`verify`] would refuse is refused here.
 pub fn seal(record: Record) -> Result<Verified, Rejection> {
     let log = Log::from_name(&record.log).ok_or_else(|| Rejection::Subject(record.log.clone()))?;
@@ -339,6 +359,13 @@ fn decode(payload: &[u8], log: &Log) -> Result<Record, Rejection> {
         return Err(wrong(
             &"revisions count from 1, and all but the first name the change before",
         ));
+    }
+    for (name, text) in [("who", &payload.who), ("why", &payload.why)] {
+        if text.chars().any(is_hidden) {
+            return Err(wrong(&format_args!(
+                "`{name}` holds a control or direction character"
+            )));
+        }
     }
     if payload.who.len() > MAX_WHO_BYTES || payload.environment.len() > MAX_WHO_BYTES {
         return Err(wrong(&format_args!(

@@ -126,7 +126,11 @@ fn expand(path: &Path) -> Result<Vec<PathBuf>, Finding> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(path).map_err(unreadable)? {
         let file = entry.map_err(unreadable)?.path();
-        if file.is_file() && format_of(&file).is_some() {
+        // Editors keep what is unfinished in files whose names begin with a dot.
+        let hidden = file
+            .file_name()
+            .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        if !hidden && file.is_file() && format_of(&file).is_some() {
             found.push(file);
         }
     }

@@ -10,7 +10,7 @@ mod end;
 mod in_force;
 mod record;
 
-pub use end::{BROKER_CLOCK_TOLERANCE, local_end_ms};
+pub use end::{BROKER_CLOCK_TOLERANCE, is_from_the_future, local_end_ms};
 pub use in_force::{
     Census, Ignored, InForce, Known, MAX_IN_FORCE, Overridden, OverrideState, OverrideStatus, Place,
 };

@@ -81,22 +81,25 @@ fn compile(
     job: &Job,
     text: &FlagSetText,
 ) -> Result<Arc<FlagSet>, Refusal> {
-    let parsed = parse(&text.text, text.format).map_err(|errors| Refusal {
-        reason: "syntax",
-        message: lines(&errors),
-    })?;
-    // A document that makes the compiler panic must not take every proxy down with it. The compiler
-    // only numbers attributes, so that what it holds afterwards is still true.
-    let attempt = catch_unwind(AssertUnwindSafe(|| {
-        compiler.compile(&job.name, &parsed.value)
-    }))
-    .map_err(|_| Refusal {
-        reason: "internal",
-        message: "compiling it failed; this is a defect of Burgee".into(),
-    })?;
-    let set = attempt.map_err(|problems| Refusal {
-        reason: "document",
-        message: describe(&problems, &parsed.locations),
+    // A document that makes the parser or the compiler panic must not take every proxy down with it.
+    // The compiler only numbers attributes, so that what it holds afterwards is still true.
+    let attempt = AssertUnwindSafe(|| {
+        let parsed = parse(&text.text, text.format).map_err(|errors| Refusal {
+            reason: "syntax",
+            message: lines(&errors),
+        })?;
+        compiler
+            .compile(&job.name, &parsed.value)
+            .map_err(|problems| Refusal {
+                reason: "document",
+                message: describe(&problems, &parsed.locations),
+            })
+    });
+    let set = catch_unwind(attempt).unwrap_or_else(|_| {
+        Err(Refusal {
+            reason: "internal",
+            message: "compiling it failed; this is a defect of Burgee".into(),
+        })
     })?;
     if job.named && *set.id != *job.name {
         let message = format!(

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::disk::Kept;
 use super::refusals::Refusals;
 use crate::envelope::{Change, Digest, Document, Verified};
-use crate::overrides::{Known, MAX_DURATION, local_end_ms};
+use crate::overrides::{Known, MAX_DURATION, is_from_the_future, local_end_ms};
 use crate::registry::{Kind, Log};
 use crate::source::{OverrideUpdate, Refused};
 use crate::store::Origin;
@@ -70,6 +70,9 @@ impl Ledger {
                 file,
                 record: Some(record),
             } => {
+                if is_from_the_future(record.record().when, now_ms, None) {
+                    return from_the_future(&file, &record, refusals);
+                }
                 if self.local.len() >= MAX_SUBJECTS && !self.local.contains_key(&file) {
                     return too_many(&file, refusals);
                 }
@@ -99,6 +102,9 @@ impl Ledger {
             return Taken::default();
         }
         let key = key(&record);
+        if is_from_the_future(record.record().when, now_ms, ahead_ms) {
+            return from_the_future(&key.1, &record, refusals);
+        }
         let revision = record.record().revision;
         if let Some(held) = self.logged.get_mut(&key) {
             // The same document once more, in a log that was made again, is nothing to refuse. What
@@ -185,6 +191,20 @@ impl Held {
             _ => false,
         }
     }
+}
+
+/// Set later than now, by any clock that is believed.
+fn from_the_future(name: &str, record: &Verified, refusals: &mut Refusals) -> Taken {
+    let message = format!(
+        "it says that it was set at {}, which is yet to come",
+        record.record().when
+    );
+    tracing::warn!(
+        name,
+        problem = message,
+        "an override's record does not count"
+    );
+    refuse(name, "future", message, refusals)
 }
 
 fn too_many(name: &str, refusals: &mut Refusals) -> Taken {

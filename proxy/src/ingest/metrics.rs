@@ -21,7 +21,7 @@ pub struct IngestMetrics {
 }
 
 /// Why a record or a file is refused, whatever its kind.
-const REFUSED: [&str; 12] = [
+const REFUSED: [&str; 13] = [
     "too_large",
     "malformed",
     "not_canonical",
@@ -31,6 +31,7 @@ const REFUSED: [&str; 12] = [
     "environment",
     "subject",
     "unreadable",
+    "future",
     "older",
     "fork",
     "too_many",

@@ -22,6 +22,16 @@ pub fn local_end_ms(when: Timestamp, ends: Timestamp, now_ms: u64, ahead_ms: Opt
     by_duration.min(u64::try_from(by_clock).unwrap_or(0))
 }
 
+/// Whether a record says that it was set later than any clock that is believed: it would then beat what
+/// is set today, and outlive its own duration anew with every proxy that starts.
+pub fn is_from_the_future(when: Timestamp, now_ms: u64, ahead_ms: Option<i64>) -> bool {
+    let when_ms = when
+        .as_millisecond()
+        .saturating_add(believed(ahead_ms).unwrap_or(0));
+    let tolerance = u64::try_from(BROKER_CLOCK_TOLERANCE.as_millis()).unwrap_or(u64::MAX);
+    u64::try_from(when_ms).unwrap_or(0) > now_ms.saturating_add(tolerance)
+}
+
 fn believed(ahead_ms: Option<i64>) -> Option<i64> {
     ahead_ms.filter(|ahead| u128::from(ahead.unsigned_abs()) <= BROKER_CLOCK_TOLERANCE.as_millis())
 }
@@ -40,6 +50,17 @@ mod tests {
         let now_ms = u64::try_from(base + now * MINUTE).unwrap();
         let end = local_end_ms(when, ends, now_ms, ahead.map(|minutes| minutes * MINUTE));
         (i64::try_from(end).unwrap() - base) / MINUTE
+    }
+
+    #[test]
+    fn a_record_may_be_as_far_ahead_as_a_clock_may_be_off() {
+        let when: Timestamp = "2026-11-23T10:00:00Z".parse().unwrap();
+        let now = |minutes: i64| u64::try_from(when.as_millisecond() + minutes * MINUTE).unwrap();
+        assert!(!is_from_the_future(when, now(-15), None));
+        assert!(is_from_the_future(when, now(-16), None));
+        // This proxy is ten minutes slow, and knows it.
+        assert!(!is_from_the_future(when, now(-25), Some(-10 * MINUTE)));
+        assert!(is_from_the_future(when, now(-26), Some(-10 * MINUTE)));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::envelope::Digest;
+use crate::printable::is_hidden;
 use crate::registry::{NameError, check_cluster, check_region};
 
 /// The longest an override may last. What should last longer is a change of the flag. It also bounds
@@ -77,10 +78,18 @@ pub enum RecordError {
     /// More than [`MAX_KEYS`] or none.
     #[error("it names {0} keys; 1 to {MAX_KEYS} are possible")]
     Keys(usize),
+    /// No flag or variant is called so.
+    #[error(
+        "its flag and variant have at most {MAX_NAME_BYTES} bytes and no control or direction characters"
+    )]
+    Name,
     /// Hashes in another order would be another record of the same override.
     #[error("its hashes are not sorted or not distinct")]
     Unsorted,
 }
+
+/// Bytes of a flag's key or a variant's name.
+const MAX_NAME_BYTES: usize = 1024;
 
 /// A scope that is none of the three forms.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -110,6 +119,14 @@ impl OverrideDocument {
         }
         if duration > MAX_DURATION {
             return Err(RecordError::TooLong);
+        }
+        for name in [Some(&self.flag), self.variant.as_ref()]
+            .into_iter()
+            .flatten()
+        {
+            if name.len() > MAX_NAME_BYTES || name.chars().any(is_hidden) {
+                return Err(RecordError::Name);
+            }
         }
         if let Some(keys) = &self.keys {
             if !(1..=MAX_KEYS).contains(&keys.sha256.len()) {

@@ -15,7 +15,7 @@ use async_nats::jetstream::message::PublishMessage;
 use jiff::Timestamp;
 
 use super::{Cause, Head, Log, Registry, RegistryError};
-use crate::envelope::{Change, Digest, Record, Rejection, Verified, seal, verify};
+use crate::envelope::{Change, Digest, Record, Rejection, Verified, seal, verify_message};
 
 /// What someone wants to change.
 #[derive(Clone, Debug)]
@@ -178,7 +178,14 @@ impl Registry {
                 start_sequence: head.sequence + 1,
             };
             self.scan(&stream, subject, policy, |entry| {
-                if let Ok(verified) = verify(entry.payload, &self.environment, log, subject) {
+                let record = verify_message(
+                    entry.payload,
+                    &self.environment,
+                    log,
+                    subject,
+                    entry.sequence,
+                );
+                if let Ok(verified) = record {
                     ours |= verified.digest() == own.digest();
                     winner.get_or_insert(verified);
                 }

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use futures::StreamExt as _;
 
 use super::{ANSWER_WITHIN, Log, Registry, RegistryError};
-use crate::envelope::{Rejection, Verified, verify};
+use crate::envelope::{Rejection, Verified, verify_message};
 
 /// The end of one subject.
 #[derive(Clone, Debug, Default)]
@@ -63,7 +63,13 @@ impl Registry {
             }
             Err(error) => return Err(RegistryError::request(format!("reading {subject}"), error)),
         };
-        let newest = match verify(&last.payload, &self.environment, log, subject) {
+        let newest = match verify_message(
+            &last.payload,
+            &self.environment,
+            log,
+            subject,
+            last.sequence,
+        ) {
             Ok(verified) => Some(verified),
             Err(_) => {
                 self.newest_before(&stream, log, subject, last.sequence)
@@ -86,7 +92,13 @@ impl Registry {
             &log.pattern(),
             DeliverPolicy::LastPerSubject,
             |entry| {
-                match verify(entry.payload, &self.environment, log, entry.subject) {
+                match verify_message(
+                    entry.payload,
+                    &self.environment,
+                    log,
+                    entry.subject,
+                    entry.sequence,
+                ) {
                     Ok(verified) => {
                         found.insert(entry.subject.to_owned(), verified);
                     }
@@ -139,7 +151,14 @@ impl Registry {
                 if entry.sequence >= end {
                     return ControlFlow::Break(());
                 }
-                if let Ok(verified) = verify(entry.payload, &self.environment, log, subject) {
+                let record = verify_message(
+                    entry.payload,
+                    &self.environment,
+                    log,
+                    subject,
+                    entry.sequence,
+                );
+                if let Ok(verified) = record {
                     newest = Some(verified);
                 }
                 ControlFlow::Continue(())

@@ -18,7 +18,7 @@ use super::super::clock::BrokerClock;
 use super::super::synced::Part;
 use super::super::{FlagSetUpdate, OverrideUpdate, Refused, Sender, Update};
 use super::Pace;
-use crate::envelope::{Verified, verify};
+use crate::envelope::{Verified, verify_message};
 use crate::registry::{Kind, Log, Registry, RegistryError, unix_ms};
 
 /// A measurement of the broker's clock serves this long.
@@ -209,11 +209,12 @@ impl<'a> Follower<'a> {
         let info = message.info().map_err(|error| self.failed(error))?;
         let (sequence, pending) = (info.stream_sequence, info.pending);
         let subject = message.subject.as_str();
-        match verify(
+        match verify_message(
             &message.payload,
             self.registry.environment(),
             &self.log,
             subject,
+            sequence,
         ) {
             Ok(record) => self.updates.send(self.update(record)).await,
             Err(rejection) => {
