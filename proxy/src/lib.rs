@@ -3,7 +3,8 @@
 //! `docs/architecture.md` has the map. Imports point one way:
 //!
 //! ```text
-//! main -> cli -> app -> { edge, ingest, admin } -> { decide, upstream, registry } -> store -> burgee-eval
+//! main -> cli -> app -> { admin, edge, ingest } -> { decide, upstream, source } -> store
+//!      -> { overrides, wire, registry and envelope } -> burgee-eval
 //! ```
 
 pub mod admin;
