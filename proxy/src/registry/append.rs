@@ -15,7 +15,7 @@ use async_nats::jetstream::message::PublishMessage;
 use jiff::Timestamp;
 
 use super::{Cause, Head, Log, Registry, RegistryError};
-use crate::envelope::{Change, Digest, Record, Rejection, Verified, seal, verify_message};
+use crate::envelope::{Change, Digest, Record, Rejection, Verified, seal};
 
 /// What someone wants to change.
 #[derive(Clone, Debug)]
@@ -178,13 +178,7 @@ impl Registry {
                 start_sequence: head.sequence + 1,
             };
             self.scan(&stream, subject, policy, |entry| {
-                let record = verify_message(
-                    entry.payload,
-                    &self.environment,
-                    log,
-                    subject,
-                    entry.sequence,
-                );
+                let record = self.verify(log, &entry);
                 if let Ok(verified) = record {
                     ours |= verified.digest() == own.digest();
                     winner.get_or_insert(verified);

@@ -82,6 +82,12 @@ impl Registry {
         })
     }
 
+    /// The record that a message of `log` is, if it is one.
+    pub(crate) fn verify(&self, log: &Log, entry: &Entry<'_>) -> Result<Verified, Rejection> {
+        let (subject, sequence) = (entry.subject, entry.sequence);
+        verify_message(entry.payload, &self.environment, log, subject, sequence)
+    }
+
     /// The newest record of every subject, in order of subject, and the junk that stood before one.
     pub async fn newest(&self, log: &Log) -> Result<(Vec<Verified>, Vec<Junk>), RegistryError> {
         let stream = self.stream(log).await?;
@@ -92,13 +98,7 @@ impl Registry {
             &log.pattern(),
             DeliverPolicy::LastPerSubject,
             |entry| {
-                match verify_message(
-                    entry.payload,
-                    &self.environment,
-                    log,
-                    entry.subject,
-                    entry.sequence,
-                ) {
+                match self.verify(log, &entry) {
                     Ok(verified) => {
                         found.insert(entry.subject.to_owned(), verified);
                     }
@@ -151,13 +151,7 @@ impl Registry {
                 if entry.sequence >= end {
                     return ControlFlow::Break(());
                 }
-                let record = verify_message(
-                    entry.payload,
-                    &self.environment,
-                    log,
-                    subject,
-                    entry.sequence,
-                );
+                let record = self.verify(log, &entry);
                 if let Ok(verified) = record {
                     newest = Some(verified);
                 }
