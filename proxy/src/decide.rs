@@ -3,7 +3,7 @@
 //! The edge and the admin listener both decide here and nowhere else, so that `/explain` cannot
 //! disagree with what a request gets.
 
-use burgee_eval::{Context, Decision, FlagIndex, Reason, evaluate};
+use burgee_eval::{Context, Decision, FlagIndex, Moment, Reason, evaluate};
 
 use crate::overrides::Overridden;
 use crate::store::State;
@@ -16,8 +16,14 @@ pub fn decide<'s>(
     context: &Context<'_>,
     now_ms: u64,
 ) -> Decision<'s> {
-    overridden(state, flag, context, now_ms)
-        .unwrap_or_else(|| evaluate(&state.snapshot, flag, context, now_ms / 1000))
+    overridden(state, flag, context, now_ms).unwrap_or_else(|| {
+        evaluate(
+            &state.snapshot,
+            flag,
+            context,
+            Moment::current(now_ms / 1000),
+        )
+    })
 }
 
 /// The decision of an override, where one is in force for this flag and targeting key.

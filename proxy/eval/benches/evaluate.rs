@@ -14,7 +14,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use burgee_eval::bucketing::Murmur;
-use burgee_eval::{AttributeId, Compiler, Context, Snapshot, Value, evaluate, explain};
+use burgee_eval::{AttributeId, Compiler, Context, Moment, Snapshot, Value, evaluate, explain};
 use criterion::{Criterion, criterion_group, criterion_main};
 use serde_json::json;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
@@ -65,7 +65,12 @@ fn bench(criterion: &mut Criterion) {
 
     let region = Region::new(ALLOCATOR);
     for now in 0..EVALUATIONS {
-        black_box(evaluate(&snapshot, flag, black_box(&context), now as u64));
+        black_box(evaluate(
+            &snapshot,
+            flag,
+            black_box(&context),
+            Moment::current(now as u64),
+        ));
     }
     let allocations = region.change().allocations;
     println!("country_then_fractional: {allocations} allocations in {EVALUATIONS} evaluations");
@@ -77,7 +82,7 @@ fn bench(criterion: &mut Criterion) {
                 black_box(&snapshot),
                 black_box(flag),
                 black_box(&context),
-                0,
+                Moment::current(0),
             )
         });
     });
@@ -90,7 +95,7 @@ fn bench(criterion: &mut Criterion) {
                 black_box(&snapshot),
                 black_box(flag),
                 black_box(&context),
-                0,
+                Moment::current(0),
             )
         });
     });

@@ -1,4 +1,4 @@
-//! (Snapshot, Context, now) to a Decision; pure, and without allocation.
+//! (Snapshot, Context, Moment) to a Decision; pure, and without allocation.
 
 use bumpalo::Bump;
 use serde_json::Value as Json;
@@ -39,6 +39,25 @@ pub enum ErrorCode {
     TypeMismatch,
     /// Anything else.
     General,
+}
+
+/// When a decision is made, and how fresh what it is made from is. Both in Unix seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment {
+    /// The time, as rules read it (`$flagd.timestamp`).
+    pub now: u64,
+    /// When the snapshot was last known to be current; `None`: never.
+    pub synced_at: Option<u64>,
+}
+
+impl Moment {
+    /// `now`, with a snapshot that is current: what a tool works with that read the files itself.
+    pub fn current(now: u64) -> Self {
+        Self {
+            now,
+            synced_at: Some(now),
+        }
+    }
 }
 
 /// What was decided. Borrows from the snapshot.
@@ -176,7 +195,7 @@ impl<'s> Decision<'s> {
     }
 }
 
-/// Decides one flag. `now` is in Unix seconds.
+/// Decides one flag.
 ///
 /// Never fails, never waits and, unless a rule computes an array, never allocates. In this order: a
 /// disabled flag is `DISABLED`; a spoiled one is `PARSE_ERROR`; one without a rule has its default
@@ -187,16 +206,16 @@ pub fn evaluate<'s>(
     snapshot: &'s Snapshot,
     flag: FlagIndex,
     context: &Context<'_>,
-    now: u64,
+    moment: Moment,
 ) -> Decision<'s> {
-    decide(snapshot.flag(flag), context, now, &mut Silent)
+    decide(snapshot.flag(flag), context, moment, &mut Silent)
 }
 
 /// The walk that [`evaluate`] and [`crate::explain()`] share.
 pub(crate) fn decide<'s, T: Tracer>(
     flag: &'s Flag,
     context: &Context<'_>,
-    now: u64,
+    moment: Moment,
     tracer: &mut T,
 ) -> Decision<'s> {
     if !flag.enabled {
@@ -208,12 +227,7 @@ pub(crate) fn decide<'s, T: Tracer>(
         Targeting::Rule { rule, .. } => rule,
     };
     let arena = Bump::new();
-    let scope = Scope {
-        context,
-        flag_key: &flag.key,
-        now,
-        arena: &arena,
-    };
+    let scope = Scope::new(context, &flag.key, moment.now, &arena);
     let name = match run(&rule.root, &scope, tracer) {
         Ok(Operand::Str(name)) => name,
         Ok(Operand::Bool(true)) => "true",

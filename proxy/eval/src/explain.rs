@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value as Json};
 
 use crate::context::{AttributeId, Attributes, Context};
-use crate::evaluate::{Decision, Reason, decide};
+use crate::evaluate::{Decision, Moment, Reason, decide};
 use crate::flag::{Flag, Targeting};
 use crate::operator::build::substituted;
 use crate::operator::operand::shorten;
@@ -39,7 +39,7 @@ pub fn explain<'s>(
     snapshot: &'s Snapshot,
     flag: FlagIndex,
     context: &Context<'_>,
-    now: u64,
+    moment: Moment,
 ) -> Explanation<'s> {
     let flag = snapshot.flag(flag);
     let mut listener = Listener {
@@ -52,7 +52,7 @@ pub fn explain<'s>(
         steps: Vec::new(),
         open: Vec::new(),
     };
-    let decision = decide(flag, context, now, &mut listener);
+    let decision = decide(flag, context, moment, &mut listener);
     let mut steps = listener.steps;
     steps.extend(conclusion(&decision));
     Explanation { decision, steps }

@@ -1,7 +1,7 @@
 //! The pure core of Burgee: flag sets in the flagd format, compiled and evaluated.
 //!
 //! No tokio, no network, no file system, no clock, no randomness: what is decided depends on the
-//! snapshot, the context and `now`, and on nothing else. `clippy.toml` and the dependency list
+//! snapshot, the context and the moment, and on nothing else. `clippy.toml` and the dependency list
 //! enforce it.
 //!
 //! The way through: [`text::parse`] turns JSON or YAML into a value and remembers where everything
@@ -25,7 +25,7 @@ pub mod text;
 
 pub use compile::Compiler;
 pub use context::{AttributeId, Attributes, Context, Value};
-pub use evaluate::{Decision, ErrorCode, Reason, ValueType, evaluate};
+pub use evaluate::{Decision, ErrorCode, Moment, Reason, ValueType, evaluate};
 pub use explain::{Explanation, explain};
 pub use flag::{Flag, FlagSet, Variant, VariantIndex};
 pub use problem::{Problem, Severity};

@@ -3,7 +3,7 @@
 use std::alloc::System;
 use std::sync::Arc;
 
-use burgee_eval::{Compiler, Context, Snapshot, Value, evaluate};
+use burgee_eval::{Compiler, Context, Moment, Snapshot, Value, evaluate};
 use serde_json::json;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
@@ -68,7 +68,7 @@ fn deciding_allocates_nothing() {
 
     for (index, flag) in snapshot.flags() {
         let region = Region::new(ALLOCATOR);
-        let decision = evaluate(&snapshot, index, &context, 2000);
+        let decision = evaluate(&snapshot, index, &context, Moment::current(2000));
         let change = region.change();
         assert_eq!(decision.error, None, "{}", flag.key);
         assert_eq!(

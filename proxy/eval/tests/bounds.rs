@@ -8,7 +8,7 @@ use burgee_eval::limits::{
     MAX_RULE_NODES, MAX_SET_NAME_BYTES, MAX_TEXT_BYTES, MAX_VARIANTS,
 };
 use burgee_eval::text::{Format, parse};
-use burgee_eval::{Compiler, Context, Reason, Severity, Snapshot, evaluate, explain};
+use burgee_eval::{Compiler, Context, Moment, Reason, Severity, Snapshot, evaluate, explain};
 use serde_json::{Map, Value as Json, json};
 
 fn document(flags: impl IntoIterator<Item = (String, Json)>) -> Json {
@@ -32,10 +32,12 @@ fn is_spoiled(document: &Json) -> bool {
     let snapshot = Snapshot::new(&compiler, [Arc::new(set)]);
     let flag = snapshot.find("f").expect("it is there");
     let context = Context::new(snapshot.attributes());
-    let decision = evaluate(&snapshot, flag, &context, 0);
+    let decision = evaluate(&snapshot, flag, &context, Moment::current(0));
     assert_eq!(decision.reason == Reason::Error, spoiled);
     assert_eq!(
-        explain(&snapshot, flag, &context, 0).decision.reason,
+        explain(&snapshot, flag, &context, Moment::current(0))
+            .decision
+            .reason,
         decision.reason
     );
     spoiled
@@ -127,7 +129,7 @@ fn variants() {
             let snapshot = Snapshot::new(&compiler, [Arc::new(set)]);
             let context = Context::new(snapshot.attributes());
             let flag = snapshot.find("f").expect("it is there");
-            let decision = evaluate(&snapshot, flag, &context, 0);
+            let decision = evaluate(&snapshot, flag, &context, Moment::current(0));
             assert_eq!(decision.variant_name(), Some(last.as_str()));
         })
     };
@@ -303,7 +305,14 @@ fn nesting_does_not_multiply_steps() {
             .expect("a rule spoils at most its flag");
         let snapshot = Snapshot::new(&compiler, [Arc::new(set)]);
         let flag = snapshot.find("f").expect("it is there");
-        evaluate(&snapshot, flag, &Context::new(snapshot.attributes()), 0).reason == Reason::Error
+        evaluate(
+            &snapshot,
+            flag,
+            &Context::new(snapshot.attributes()),
+            Moment::current(0),
+        )
+        .reason
+            == Reason::Error
     };
     assert!(!spoiled(&nested(
         &|inner| json!({ "fractional": ["u", [inner, fallible]] })

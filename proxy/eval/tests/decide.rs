@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use burgee_eval::text::{Format, parse};
-use burgee_eval::{Compiler, Context, ErrorCode, Reason, Snapshot, ValueType, evaluate, explain};
+use burgee_eval::{
+    Compiler, Context, ErrorCode, Moment, Reason, Snapshot, ValueType, evaluate, explain,
+};
 use serde_json::json;
 
 #[test]
@@ -21,9 +23,9 @@ fn a_rule_decides_by_country_and_share() {
 
     let tree = json!({"targetingKey": "u1", "geo": {"country": "DE"}});
     let context = Context::from_json(snapshot.attributes(), &tree);
-    let decision = evaluate(&snapshot, flag, &context, 0);
+    let decision = evaluate(&snapshot, flag, &context, Moment::current(0));
     assert_eq!(decision.reason, Reason::TargetingMatch);
-    let explanation = explain(&snapshot, flag, &context, 0);
+    let explanation = explain(&snapshot, flag, &context, Moment::current(0));
     assert_eq!(explanation.decision.variant, decision.variant);
 }
 
@@ -42,7 +44,7 @@ fn a_mismatch_names_both_types() {
     let context = Context::new(snapshot.attributes());
     let typed = |key: &str, wanted: ValueType| {
         let flag = snapshot.find(key).expect("it is there");
-        evaluate(&snapshot, flag, &context, 0).typed(wanted)
+        evaluate(&snapshot, flag, &context, Moment::current(0)).typed(wanted)
     };
     let check = |key: &str, wanted: ValueType, expected: &str| {
         let decision = typed(key, wanted);

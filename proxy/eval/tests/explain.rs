@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use burgee_eval::{Compiler, Context, Snapshot, explain};
+use burgee_eval::{Compiler, Context, Moment, Snapshot, explain};
 use serde_json::{Value as Json, json};
 
 /// Explains the flag `f` of a document: `depth path = outcome`, one for each step.
@@ -12,7 +12,7 @@ fn steps(document: &Json, context: &Json) -> Vec<String> {
     let snapshot = Snapshot::new(&compiler, [Arc::new(set)]);
     let flag = snapshot.find("f").expect("it is there");
     let context = Context::from_json(snapshot.attributes(), context);
-    let explanation = explain(&snapshot, flag, &context, 1_750_000_000);
+    let explanation = explain(&snapshot, flag, &context, Moment::current(1_750_000_000));
     let shown = explanation.steps.iter();
     shown
         .map(|step| format!("{} {} = {}", step.depth, step.path, step.outcome))
@@ -127,7 +127,7 @@ fn references_are_followed() {
     let snapshot = Snapshot::new(&compiler, [Arc::new(set)]);
     let flag = snapshot.find("f").expect("it is there");
     let context = Context::from_json(snapshot.attributes(), &context);
-    let expressions: Vec<String> = explain(&snapshot, flag, &context, 0)
+    let expressions: Vec<String> = explain(&snapshot, flag, &context, Moment::current(0))
         .steps
         .into_iter()
         .map(|step| step.expression)

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use burgee_eval::{Compiler, Context, Snapshot, evaluate};
+use burgee_eval::{Compiler, Context, Moment, Snapshot, evaluate};
 use serde_json::{Value as Json, json};
 
 const USERS: usize = 10_000;
@@ -39,7 +39,7 @@ impl Flags {
         let mut context = Context::new(self.snapshot.attributes());
         context.set_targeting_key(&key);
         let flag = self.snapshot.find(flag).expect("it is there");
-        evaluate(&self.snapshot, flag, &context, 0)
+        evaluate(&self.snapshot, flag, &context, Moment::current(0))
             .variant_name()
             .expect("there is a default")
     }

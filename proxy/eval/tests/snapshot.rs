@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use burgee_eval::{Compiler, Context, FlagSet, Snapshot, evaluate};
+use burgee_eval::{Compiler, Context, FlagSet, Moment, Snapshot, evaluate};
 use serde_json::json;
 
 fn set(compiler: &mut Compiler, name: &str, flags: &[&str]) -> Arc<FlagSet> {
@@ -65,6 +65,10 @@ fn attributes_keep_their_numbers() {
     // A context that was made for the older snapshot is good for the newer one.
     let context = Context::new(before.attributes());
     for (index, _) in after.flags() {
-        assert!(evaluate(&after, index, &context, 0).variant.is_some());
+        assert!(
+            evaluate(&after, index, &context, Moment::current(0))
+                .variant
+                .is_some()
+        );
     }
 }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use burgee_eval::{
-    AttributeId, Compiler, Context, Decision, Snapshot, Value, ValueType, evaluate, explain,
+    AttributeId, Compiler, Context, Decision, Moment, Snapshot, Value, ValueType, evaluate, explain,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value as Json};
@@ -54,10 +54,10 @@ fn check_case(case: &Case) {
         .expect("the flag is in its document");
     let tree = Context::from_json(snapshot.attributes(), &case.context);
 
-    let decision = evaluate(&snapshot, flag, &tree, case.now);
+    let decision = evaluate(&snapshot, flag, &tree, Moment::current(case.now));
     assert_eq!(answer(decision, case), case.expect, "{}", case.name);
 
-    let explanation = explain(&snapshot, flag, &tree, case.now);
+    let explanation = explain(&snapshot, flag, &tree, Moment::current(case.now));
     assert_eq!(
         answer(explanation.decision, case),
         case.expect,
@@ -72,14 +72,17 @@ fn check_case(case: &Case) {
             slots.set(*id, tree.get(*id));
         }
         assert_eq!(
-            answer(evaluate(&snapshot, flag, &slots, case.now), case),
+            answer(
+                evaluate(&snapshot, flag, &slots, Moment::current(case.now)),
+                case
+            ),
             case.expect,
             "{} by slots",
             case.name
         );
     }
     if !snapshot.flag(flag).reads_time {
-        let later = evaluate(&snapshot, flag, &tree, case.now + 86_400);
+        let later = evaluate(&snapshot, flag, &tree, Moment::current(case.now + 86_400));
         assert_eq!(answer(later, case), case.expect, "{} later", case.name);
     }
     if !snapshot
@@ -90,7 +93,10 @@ fn check_case(case: &Case) {
         let mut other = Context::from_json(snapshot.attributes(), &case.context);
         other.set(AttributeId::TARGETING_KEY, Value::Str("somebody else"));
         assert_eq!(
-            answer(evaluate(&snapshot, flag, &other, case.now), case),
+            answer(
+                evaluate(&snapshot, flag, &other, Moment::current(case.now)),
+                case
+            ),
             case.expect,
             "{} for another",
             case.name

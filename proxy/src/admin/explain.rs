@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use burgee_eval::{Context, Decision, ErrorCode, explain};
+use burgee_eval::{Context, Decision, ErrorCode, Moment, explain};
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -80,7 +80,12 @@ pub(super) fn answer(store: &Store, question: &Question) -> Answer {
         .map_or_else(unix_ms, |seconds| seconds.saturating_mul(1000));
     let context = Context::from_json(state.snapshot.attributes(), &question.context);
     let overridden = overridden(&state, index, &context, now_ms);
-    let explanation = explain(&state.snapshot, index, &context, now_ms / 1000);
+    let explanation = explain(
+        &state.snapshot,
+        index,
+        &context,
+        Moment::current(now_ms / 1000),
+    );
     let decision = overridden.unwrap_or(explanation.decision);
     let mut told = describe(&decision);
     told["set"] = json!(&*decision.flag.set);

@@ -7,8 +7,8 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use burgee_eval::{
-    Compiler, Context, Decision, ErrorCode, Explanation, Reason, Snapshot, ValueType, evaluate,
-    explain,
+    Compiler, Context, Decision, ErrorCode, Explanation, Moment, Reason, Snapshot, ValueType,
+    evaluate, explain,
 };
 use serde_json::{Map, Value};
 
@@ -141,7 +141,7 @@ fn one(args: &Args, files: &[FlagFile], snapshot: &Snapshot) -> anyhow::Result<E
     };
     let context = Context::from_json(snapshot.attributes(), &context);
     let now = args.now.unwrap_or_else(unix_seconds);
-    let explanation = explain(snapshot, flag, &context, now);
+    let explanation = explain(snapshot, flag, &context, Moment::current(now));
     if args.json {
         let mut answer = answer(key, &explanation.decision);
         let steps = serde_json::to_value(&explanation.steps)?;
@@ -310,7 +310,7 @@ impl Question {
         };
         let now = self.now.or(now).unwrap_or_else(unix_seconds);
         let context = Context::from_json(snapshot.attributes(), &self.context);
-        let decision = evaluate(snapshot, flag, &context, now);
+        let decision = evaluate(snapshot, flag, &context, Moment::current(now));
         answer(
             &self.flag,
             &self

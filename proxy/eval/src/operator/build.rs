@@ -275,12 +275,7 @@ fn all_or_fault(mut arguments: Vec<Expr>) -> Result<Vec<Expr>, Expr> {
 fn fold(expr: Expr) -> Expr {
     let context = Context::new(&Attributes::default());
     let arena = Bump::new();
-    let scope = Scope {
-        context: &context,
-        flag_key: "",
-        now: 0,
-        arena: &arena,
-    };
+    let scope = Scope::new(&context, "", 0, &arena);
     let folded = run(&expr, &scope, &mut Silent)
         .ok()
         .and_then(super::Operand::to_json);

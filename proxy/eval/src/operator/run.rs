@@ -16,6 +16,22 @@ pub(crate) struct Scope<'a> {
     pub(crate) arena: &'a Bump,
 }
 
+impl<'a> Scope<'a> {
+    pub(crate) fn new(
+        context: &'a Context<'a>,
+        flag_key: &'a str,
+        now: u64,
+        arena: &'a Bump,
+    ) -> Self {
+        Self {
+            context,
+            flag_key,
+            now,
+            arena,
+        }
+    }
+}
+
 /// Listens to a walk.
 pub(crate) trait Tracer {
     /// Whether anybody listens; where not, every call compiles to nothing.
