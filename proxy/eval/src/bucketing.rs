@@ -108,30 +108,38 @@ impl Murmur {
             murmur.mix(u32::from_le_bytes(*word));
         }
         murmur.skip(words.len() * 4);
-        murmur.push_rest(rest);
+        murmur.push_few(rest);
         murmur.finish()
     }
 
     /// Takes more bytes. Pieces of whatever sizes give the hash of all of them in one.
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "where a decision is made, the state must stay in registers: it saves a tenth"
+    )]
+    #[inline(always)]
     pub fn update(&mut self, bytes: &[u8]) {
-        let (words, rest) = bytes.as_chunks::<4>();
-        let shift = self.shift();
-        let mut pending = u64::from(self.tail);
+        let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) else {
+            return self.push_few(bytes);
+        };
+        // The word that has begun is completed; from there on words are read as they stand, wherever
+        // they stand, which shifts nothing.
+        self.mix(self.tail | u32::from_le_bytes(*first) << self.shift());
+        let taken = 4 - (self.length % 4) as usize;
+        let (words, rest) = bytes[taken..].as_chunks::<4>();
         for word in words {
-            pending |= u64::from(u32::from_le_bytes(*word)) << shift;
-            self.mix(low(pending));
-            pending >>= 32;
+            self.mix(u32::from_le_bytes(*word));
         }
-        self.tail = low(pending);
-        self.skip(words.len() * 4);
-        self.push_rest(rest);
+        // What is left is the end of the last four bytes, at most three of them.
+        let left = u64::from(u32::from_le_bytes(*last)) >> (32 - 8 * rest.len());
+        self.tail = low(left);
+        self.skip(bytes.len());
     }
 
     /// Takes fewer than four bytes.
     #[inline]
-    fn push_rest(&mut self, rest: &[u8]) {
-        match *rest {
+    fn push_few(&mut self, few: &[u8]) {
+        match *few {
             [a] => self.push([a, 0, 0, 0], 1),
             [a, b] => self.push([a, b, 0, 0], 2),
             [a, b, c] => self.push([a, b, c, 0], 3),
@@ -139,7 +147,7 @@ impl Murmur {
         }
     }
 
-    /// Counts bytes that were mixed in; the algorithm takes the length modulo 2^32.
+    /// Counts bytes that were taken in; the algorithm takes the length modulo 2^32.
     #[inline]
     fn skip(&mut self, bytes: usize) {
         #[allow(clippy::cast_possible_truncation)]

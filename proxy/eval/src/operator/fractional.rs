@@ -80,11 +80,11 @@ impl Fractional {
         tracer: &mut T,
     ) -> Result<Operand<'a>, Fault> {
         let (hash, first) = match &self.unit {
-            Unit::Short(prefix) => (self.short_hash(*prefix, scope), None),
+            Unit::Short(prefix) => (self.short_hash(prefix, scope), None),
             Unit::Value { value, short } => {
                 let value = run(value, scope, tracer)?;
                 match value.items() {
-                    Some(_) => (self.short_hash(*short, scope), Some(value)),
+                    Some(_) => (self.short_hash(short, scope), Some(value)),
                     None => (self.value_hash(value, scope), None),
                 }
             }
@@ -111,16 +111,17 @@ impl Fractional {
     }
 
     #[inline]
-    fn short_hash(&self, mut prefix: Murmur, scope: &Scope<'_>) -> Option<u32> {
+    fn short_hash(&self, prefix: &Murmur, scope: &Scope<'_>) -> Option<u32> {
         let key = scope
             .context
             .targeting_key()
             .filter(|key| !key.is_empty())?;
+        let mut murmur = *prefix;
         match self.bucketing {
-            Bucketing::V2 => prefix.update(key.as_bytes()),
-            Bucketing::V3 => prefix.cbor_text(key),
+            Bucketing::V2 => murmur.update(key.as_bytes()),
+            Bucketing::V3 => murmur.cbor_text(key),
         }
-        Some(prefix.finish())
+        Some(murmur.finish())
     }
 
     fn value_hash(&self, value: Operand<'_>, scope: &Scope<'_>) -> Option<u32> {
