@@ -23,9 +23,12 @@ lint:
 fmt:
     cargo fmt --all
 
-# Unit benchmarks of deciding
+# Every benchmark of deciding; the official provider takes part where `protoc` is installed
 bench:
-    cargo bench -p burgee-eval
+    cargo bench -p burgee-eval --locked
+    cargo bench -p burgee --bench route --features bench --locked
+    cargo run --release --locked --manifest-path proxy/eval/benches/peers/Cargo.toml --target-dir target \
+        $(command -v protoc >/dev/null && echo --features open-feature-flagd)
 
 # Two example backends and the proxy; e.g. `just demo --nats`
 demo *options:
