@@ -251,9 +251,10 @@ impl Edge {
             };
         };
         let attributes = state.snapshot.attributes();
-        let bindings = flags
-            .bindings
-            .get_or_init(|| self.sources.bind(flags, attributes));
+        let bindings = flags.bindings.get_or_init(|| {
+            self.sources
+                .bind(flags, attributes, state.overrides.read_keys())
+        });
         let now_ms = unix_ms();
         let (plan, identity, set_cookie) =
             self.sources

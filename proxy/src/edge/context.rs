@@ -119,8 +119,14 @@ impl Sources {
         })
     }
 
-    /// Which sources the rules of a route need.
-    pub(super) fn bind(&self, route: &RouteFlags, attributes: &Attributes) -> Bindings {
+    /// Which sources the rules of a route need. `key_counts` says that the targeting key decides
+    /// something even where no rule reads it: an override for named keys is in force.
+    pub(super) fn bind(
+        &self,
+        route: &RouteFlags,
+        attributes: &Attributes,
+        key_counts: bool,
+    ) -> Bindings {
         let mut bound: Vec<(AttributeId, usize)> = Vec::new();
         let mut targeting_key = route.reads_tree;
         let mut tree = route.reads_tree;
@@ -145,7 +151,7 @@ impl Sources {
         } else {
             bound.iter().map(|(_, source)| *source).collect()
         };
-        let vary = self.vary(&needed, targeting_key);
+        let vary = self.vary(&needed, targeting_key || key_counts);
         Bindings {
             attributes: bound.into(),
             targeting_key,
@@ -279,7 +285,7 @@ impl Sources {
 
     /// Which request headers these sources read, for `Vary`. An address is not a header: a shared
     /// cache in front of this proxy that must tell countries apart has to know so itself.
-    fn vary(&self, sources: &[usize], targeting_key: bool) -> Option<HeaderValue> {
+    fn vary(&self, sources: &[usize], key_counts: bool) -> Option<HeaderValue> {
         let mut names: Vec<HeaderName> = Vec::new();
         for source in sources {
             match &self.attributes[*source].1 {
@@ -295,7 +301,7 @@ impl Sources {
                 _ => {}
             }
         }
-        if targeting_key {
+        if key_counts {
             names.extend(self.targeting_key.iter().map(|source| match source {
                 KeySource::Header(header) => header.name.clone(),
                 KeySource::Cookie(_) | KeySource::Anonymous(_) => COOKIE,

@@ -175,6 +175,12 @@ impl InForce {
             .map(|entry| entry.outcome)
     }
 
+    /// Whether one of them is for named targeting keys, so that what is decided depends on the key
+    /// although no rule reads it.
+    pub fn read_keys(&self) -> bool {
+        self.entries.iter().any(|entry| entry.keys.is_some())
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.entries.len()

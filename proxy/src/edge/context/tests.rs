@@ -77,7 +77,7 @@ fn read(names: &[&str]) -> BTreeMap<String, String> {
         json!({ "and": names.iter().map(|name| json!({ "var": name })).collect::<Vec<Json>>() });
     let (snapshot, route) = one_flag(&rule);
     let sources = sources();
-    let bindings = sources.bind(&route, snapshot.attributes());
+    let bindings = sources.bind(&route, snapshot.attributes(), false);
     let headers: HeaderMap = [
         ("host", "Shop.Example:8080"),
         ("x-user-id", "u1"),
@@ -172,15 +172,16 @@ fn an_object_that_contains_attributes_is_there_as_one() {
     );
 }
 
+fn vary(rule: &Json, key_counts: bool) -> Option<String> {
+    let (snapshot, route) = one_flag(rule);
+    let bindings = sources().bind(&route, snapshot.attributes(), key_counts);
+    let vary = bindings.vary?;
+    Some(vary.to_str().unwrap().to_owned())
+}
+
 #[test]
 fn vary_names_the_headers_that_the_rules_read() {
-    let vary = |rule: &Json| {
-        let (snapshot, route) = one_flag(rule);
-        let bindings = sources().bind(&route, snapshot.attributes());
-        bindings
-            .vary
-            .map(|value| value.to_str().unwrap().to_owned())
-    };
+    let vary = |rule: &Json| vary(rule, false);
     assert_eq!(vary(&json!({ "==": [{ "var": "region" }, "eu"] })), None);
     assert_eq!(
         vary(&json!({ "==": [{ "var": "plan" }, "gold"] })).as_deref(),
@@ -190,4 +191,13 @@ fn vary_names_the_headers_that_the_rules_read() {
         vary(&json!({ "and": [{ "var": "beta" }, { "var": "geo.country" }, { "var": "targetingKey" }] })).as_deref(),
         Some("cf-ipcountry, cookie, x-user-id")
     );
+}
+
+#[test]
+fn vary_names_the_key_where_an_override_is_for_named_keys() {
+    let plan = json!({ "==": [{ "var": "plan" }, "gold"] });
+    assert_eq!(vary(&plan, true).as_deref(), Some("x-plan, x-user-id"));
+    let (snapshot, route) = one_flag(&plan);
+    let bindings = sources().bind(&route, snapshot.attributes(), true);
+    assert!(!bindings.targeting_key, "no cookie is minted for it");
 }
