@@ -254,12 +254,15 @@ impl Sources {
                     })
                 })
             }
-            Source::Device(name) => text(ground.device.as_deref()?.attribute(name)),
+            Source::Device(name) => {
+                // Some names are parts of the user agent as it was sent.
+                text(request.bounded(ground.device.as_deref()?.attribute(name)?))
+            }
             Source::Host => {
                 let host = request.host().and_then(|host| request.bounded(host));
                 host.map(|host| Found::Text(lower_case(host)))
             }
-            Source::Method => text(Some(request.method.as_str())),
+            Source::Method => text(request.bounded(request.method.as_str())),
             Source::Path => text(request.bounded(request.uri.path())),
             Source::ClientAddress => request
                 .client

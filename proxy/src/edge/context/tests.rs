@@ -73,6 +73,10 @@ fn one_flag(rule: &Json) -> (Snapshot, RouteFlags) {
 
 /// What a rule that reads these attributes finds in a request that has all of them.
 fn read(names: &[&str]) -> BTreeMap<String, String> {
+    read_as(&Method::POST, names)
+}
+
+fn read_as(method: &Method, names: &[&str]) -> BTreeMap<String, String> {
     let rule =
         json!({ "and": names.iter().map(|name| json!({ "var": name })).collect::<Vec<Json>>() });
     let (snapshot, route) = one_flag(&rule);
@@ -100,7 +104,7 @@ fn read(names: &[&str]) -> BTreeMap<String, String> {
     };
     let uri = Uri::from_static("/cart?utm=winter%20sale");
     let request = Request {
-        method: &Method::POST,
+        method,
         uri: &uri,
         headers: &headers,
         client: &client,
@@ -161,6 +165,16 @@ fn what_a_rule_reads_is_there_and_nothing_else() {
         ],
     );
     expect(&["unheard.of"], &[key]);
+}
+
+#[test]
+fn a_method_longer_than_the_limit_is_absent() {
+    let read = |bytes: usize| {
+        let method = Method::from_bytes("M".repeat(bytes).as_bytes()).unwrap();
+        read_as(&method, &["http.method"]).remove("http.method")
+    };
+    assert_eq!(read(64), Some("M".repeat(64)));
+    assert_eq!(read(65), None);
 }
 
 #[test]
