@@ -11,6 +11,8 @@ mod client;
 mod connection;
 mod context;
 mod device;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod geo;
 mod head;
 mod identity;
@@ -152,7 +154,12 @@ impl Edge {
     }
 
     /// Everything before a request goes anywhere. `Err` is an answer, not a failure.
-    fn prepare(&self, session: &mut Session, passage: &mut Passage) -> Result<(), Answer> {
+    fn prepare(
+        &self,
+        peer: Option<IpAddr>,
+        session: &mut Session,
+        passage: &mut Passage,
+    ) -> Result<(), Answer> {
         let head = session.req_header();
         let raw = session.to_h1_raw();
         sanitize::check(&head.method, head.version, &head.headers, &raw).map_err(|malformed| {
@@ -163,7 +170,7 @@ impl Edge {
                 close: true,
             }
         })?;
-        let client = Client::find(peer_address(session), &head.headers, &self.trusted);
+        let client = Client::find(peer, &head.headers, &self.trusted);
         passage.client = client;
         self.strip(session, client);
 
@@ -313,7 +320,7 @@ impl ProxyHttp for Edge {
         session.set_write_timeout(Some(self.limits.write_timeout));
         session.set_total_drain_timeout(Some(self.limits.read_timeout));
         self.keep_alive(session);
-        match self.prepare(session, passage) {
+        match self.prepare(peer_address(session), session, passage) {
             Ok(()) => Ok(false),
             Err(answer) => answer.send(session).await.map(|()| true),
         }
