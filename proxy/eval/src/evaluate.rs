@@ -73,6 +73,9 @@ pub struct Decision<'s> {
     pub error: Option<ErrorCode>,
     /// With error `TypeMismatch`: the type that was asked for.
     pub asked: Option<ValueType>,
+    /// With error `ParseError` or `General`: what ended the rule. `None` where the rule gave something
+    /// that names no variant.
+    pub fault: Option<Fault>,
 }
 
 /// The type an SDK asks for.
@@ -128,9 +131,10 @@ impl<'s> Decision<'s> {
                 let asked = self.asked.map_or("another type", ValueType::with_article);
                 format!("the value is {}, but {asked} was asked for", self.has())
             }
-            ErrorCode::General => {
-                format!("the rule of {key:?} gave something that names no variant")
-            }
+            ErrorCode::General => match self.fault {
+                Some(fault) => format!("the rule of {key:?} fails: {}", fault.message()),
+                None => format!("the rule of {key:?} gave something that names no variant"),
+            },
         })
     }
 
@@ -173,6 +177,18 @@ impl<'s> Decision<'s> {
             reason: Reason::Error,
             error: Some(error),
             asked: None,
+            fault: None,
+        }
+    }
+
+    fn faulty(flag: &'s Flag, fault: Fault) -> Self {
+        let error = match fault {
+            Fault::Parse => ErrorCode::ParseError,
+            _ => ErrorCode::General,
+        };
+        Self {
+            fault: Some(fault),
+            ..Self::failed(flag, error)
         }
     }
 
@@ -183,6 +199,7 @@ impl<'s> Decision<'s> {
             reason,
             error: None,
             asked: None,
+            fault: None,
         }
     }
 
@@ -197,11 +214,11 @@ impl<'s> Decision<'s> {
 
 /// Decides one flag.
 ///
-/// Never fails, never waits and, unless a rule computes an array, never allocates. In this order: a
+/// Never fails, never waits and, unless a rule computes an array or a text, never allocates. In this order: a
 /// disabled flag is `DISABLED`; a spoiled one is `PARSE_ERROR`; one without a rule has its default
 /// (`STATIC`); then the rule says the name of a variant as a string or a boolean
 /// (`TARGETING_MATCH`), or null for the default (`DEFAULT`); anything else it says is an error
-/// (`GENERAL`).
+/// (`GENERAL`), and so is a rule that takes too many steps.
 pub fn evaluate<'s>(
     snapshot: &'s Snapshot,
     flag: FlagIndex,
@@ -233,8 +250,8 @@ pub(crate) fn decide<'s, T: Tracer>(
         Ok(Operand::Bool(true)) => "true",
         Ok(Operand::Bool(false)) => "false",
         Ok(Operand::Null) => return Decision::default(flag, Reason::Default),
-        Err(Fault::Parse) => return Decision::failed(flag, ErrorCode::ParseError),
-        Ok(_) | Err(Fault::General) => return Decision::failed(flag, ErrorCode::General),
+        Err(fault) => return Decision::faulty(flag, fault),
+        Ok(_) => return Decision::failed(flag, ErrorCode::General),
     };
     match flag.variant(name) {
         Some(variant) => Decision::of(flag, Some(variant), Reason::TargetingMatch),

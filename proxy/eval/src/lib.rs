@@ -28,5 +28,6 @@ pub use context::{AttributeId, Attributes, Context, Value};
 pub use evaluate::{Decision, ErrorCode, Moment, Reason, ValueType, evaluate};
 pub use explain::{Explanation, explain};
 pub use flag::{Flag, FlagSet, Variant, VariantIndex};
+pub use operator::Fault;
 pub use problem::{Problem, Severity};
 pub use snapshot::{Conflict, FlagIndex, Snapshot};
