@@ -47,6 +47,7 @@ pub fn overridden<'s>(
         reason: Reason::Override,
         error: None,
         asked: None,
+        fault: None,
     })
 }
 
