@@ -41,6 +41,7 @@ use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorType, Result};
 
 use crate::config::{Config, Limits};
+use crate::decide::At;
 use crate::store::Store;
 use crate::telemetry::{AccessLogHandle, AccessLogWriter, Metrics};
 use crate::upstream::{Pool, Pools};
@@ -238,6 +239,10 @@ impl Edge {
         request: &Request<'_>,
         passage: &mut Passage,
     ) -> Result<(), Answer> {
+        let at = At {
+            now_ms: unix_ms(),
+            synced_at_ms: self.store.current_at_ms(),
+        };
         let state = Arc::clone(&self.store.load());
         let Some(flags) = state.routes.get(route).filter(|_| self.store.loaded()) else {
             return if self.store.serves_baseline() {
@@ -254,7 +259,6 @@ impl Edge {
         let bindings = flags
             .bindings
             .get_or_init(|| self.sources.bind(flags, attributes));
-        let now_ms = unix_ms();
         let (plan, identity, set_cookie) =
             self.sources
                 .with_context(bindings, attributes, request, |context| {
@@ -262,7 +266,7 @@ impl Edge {
                         Arc::clone(&state),
                         route,
                         context,
-                        now_ms,
+                        at,
                         &self.metrics.decisions,
                     )
                 });
