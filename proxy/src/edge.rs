@@ -43,6 +43,7 @@ use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorType, Result};
 
 use crate::config::{Config, Limits};
+use crate::decide::At;
 use crate::store::Store;
 use crate::telemetry::{AccessLogHandle, AccessLogWriter, Metrics};
 use crate::upstream::{Pool, Pools};
@@ -245,6 +246,10 @@ impl Edge {
         request: &Request<'_>,
         passage: &mut Passage,
     ) -> Result<(), Answer> {
+        let at = At {
+            now_ms: unix_ms(),
+            synced_at_ms: self.store.current_at_ms(),
+        };
         let state = Arc::clone(&self.store.load());
         let Some(flags) = state.routes.get(route).filter(|_| self.store.loaded()) else {
             return if self.store.serves_baseline() {
@@ -262,7 +267,6 @@ impl Edge {
             self.sources
                 .bind(flags, attributes, state.overrides.read_keys())
         });
-        let now_ms = unix_ms();
         let (plan, identity, set_cookie) =
             self.sources
                 .with_context(bindings, attributes, request, |context| {
@@ -270,7 +274,7 @@ impl Edge {
                         Arc::clone(&state),
                         route,
                         context,
-                        now_ms,
+                        at,
                         &self.metrics.decisions,
                     )
                 });

@@ -17,7 +17,7 @@ use super::device::{Device, Devices, Hints, MOBILE_HINT, PLATFORM_HINT};
 use super::geo::{Database, GeoFile, Scalar, look_up};
 use super::identity::{self, Identity};
 use super::request::Request;
-use crate::config::{AttributeSource, Config, HeaderSource, KeySource};
+use crate::config::{self, AttributeSource, Config, HeaderSource, KeySource};
 use crate::wire::{Bindings, RouteFlags};
 
 /// The attribute that identifies whose request it is.
@@ -72,45 +72,8 @@ impl Sources {
     /// Compiles the device expressions where the configuration asks for devices, which takes a while.
     pub(super) fn new(config: &Config, geo: Option<Arc<GeoFile>>) -> anyhow::Result<Self> {
         let context = &config.context;
-        let mut attributes: Vec<(Box<str>, Source)> = [
-            ("http.host", Source::Host),
-            ("http.method", Source::Method),
-            ("http.path", Source::Path),
-            ("client.address", Source::ClientAddress),
-            ("region", Source::Region),
-            ("cluster", Source::Cluster),
-        ]
-        .map(|(name, source)| (name.into(), source))
-        .into();
-        if let Some(settings) = &context.geo {
-            let mut fields: Vec<&String> = settings.headers.keys().collect();
-            fields.extend(settings.mmdb.iter().flat_map(|mmdb| mmdb.fields.keys()));
-            fields.sort_unstable();
-            fields.dedup();
-            attributes.extend(fields.into_iter().map(|field| {
-                let header = settings.headers.get(field).cloned();
-                let path = settings
-                    .mmdb
-                    .as_ref()
-                    .and_then(|mmdb| mmdb.fields.get(field))
-                    .cloned();
-                (format!("geo.{field}").into(), Source::Geo { header, path })
-            }));
-        }
-        if context.device {
-            attributes.extend(
-                ["class", "os", "browser"]
-                    .map(|name| (format!("device.{name}").into(), Source::Device(name))),
-            );
-        }
-        // A declared name wins over a built-in one.
-        attributes.retain(|(name, _)| !context.attributes.contains_key(&**name));
-        let declared = context.attributes.iter();
-        attributes.extend(
-            declared.map(|(name, source)| (name.as_str().into(), Source::Declared(source.clone()))),
-        );
         Ok(Self {
-            attributes,
+            attributes: attributes(context),
             targeting_key: context.targeting_key.clone(),
             geo,
             devices: context.device.then(Devices::build).transpose()?,
@@ -319,6 +282,52 @@ impl Sources {
             HeaderValue::from_str(&listed.join(", ")).ok()
         }
     }
+}
+
+/// Every attribute that the configuration provides, and its source. A declared name never replaces one of
+/// the proxy's own (the configuration refuses it, too): `delivery.<flag>.regions` keeps a flag inside of its
+/// regions by what the proxy says of itself, and no request may say otherwise.
+fn attributes(context: &config::Context) -> Vec<(Box<str>, Source)> {
+    let mut attributes: Vec<(Box<str>, Source)> = [
+        ("http.host", Source::Host),
+        ("http.method", Source::Method),
+        ("http.path", Source::Path),
+        ("client.address", Source::ClientAddress),
+        ("region", Source::Region),
+        ("cluster", Source::Cluster),
+    ]
+    .map(|(name, source)| (name.into(), source))
+    .into();
+    if let Some(settings) = &context.geo {
+        let mut fields: Vec<&String> = settings.headers.keys().collect();
+        fields.extend(settings.mmdb.iter().flat_map(|mmdb| mmdb.fields.keys()));
+        fields.sort_unstable();
+        fields.dedup();
+        attributes.extend(fields.into_iter().map(|field| {
+            let header = settings.headers.get(field).cloned();
+            let path = settings
+                .mmdb
+                .as_ref()
+                .and_then(|mmdb| mmdb.fields.get(field))
+                .cloned();
+            (format!("geo.{field}").into(), Source::Geo { header, path })
+        }));
+    }
+    if context.device {
+        attributes.extend(
+            ["class", "os", "browser"]
+                .map(|name| (format!("device.{name}").into(), Source::Device(name))),
+        );
+    }
+    let own = |name: &str| attributes.iter().any(|(provided, _)| **provided == *name);
+    let declared: Vec<(Box<str>, Source)> = context
+        .attributes
+        .iter()
+        .filter(|(name, _)| !own(name))
+        .map(|(name, source)| (name.as_str().into(), Source::Declared(source.clone())))
+        .collect();
+    attributes.extend(declared);
+    attributes
 }
 
 impl Found<'_> {

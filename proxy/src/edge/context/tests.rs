@@ -126,6 +126,31 @@ fn read_as(method: &Method, names: &[&str]) -> BTreeMap<String, String> {
     found
 }
 
+/// The configuration refuses such names; should one come through, it is not read.
+#[test]
+fn no_declared_name_replaces_one_of_the_proxys_own() {
+    let declared = ["region", "cluster", "http.path", "plan"];
+    let context = config::Context {
+        targeting_key: Vec::new(),
+        attributes: declared
+            .map(|name| (name.to_owned(), AttributeSource::Query("q".into())))
+            .into(),
+        geo: None,
+        device: false,
+    };
+    let attributes = attributes(&context);
+    let source = |wanted: &str| {
+        let mut named = attributes.iter().filter(|(name, _)| **name == *wanted);
+        let found = named.next().map(|(_, source)| source);
+        assert!(named.next().is_none(), "{wanted} has one source");
+        found.expect("it has a source")
+    };
+    assert!(matches!(source("region"), Source::Region));
+    assert!(matches!(source("cluster"), Source::Cluster));
+    assert!(matches!(source("http.path"), Source::Path));
+    assert!(matches!(source("plan"), Source::Declared(_)));
+}
+
 #[test]
 fn what_a_rule_reads_is_there_and_nothing_else() {
     let expect = |names: &[&str], values: &[(&str, &str)]| {
