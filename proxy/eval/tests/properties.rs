@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use serde_json::{Map, Value as Json, json};
 
-/// Operators of flagd's targeting schema, and one that is none.
+/// Operators of flagd's targeting schema.
 const OPERATORS: &[&str] = &[
     "var",
     "missing",
@@ -52,8 +52,6 @@ const OPERATORS: &[&str] = &[
     "sem_ver",
     "starts_with",
     "ends_with",
-    "$ref",
-    "unheard_of",
 ];
 
 /// Attributes, variants, evaluators, and what is like them.
@@ -110,7 +108,7 @@ proptest! {
             for user in &users {
                 let context = json!({ "targetingKey": user });
                 let [was, is] = [&before, &after].map(|snapshot| {
-                    let (variant, ..) = outcomes(snapshot, &context).remove("f").expect("it is there");
+                    let (variant, ..) = outcomes(snapshot, &context, 0).remove("f").expect("it is there");
                     variant.expect("everybody has a share")
                 });
                 prop_assert!(
@@ -128,7 +126,7 @@ proptest! {
         rules in vec(rule(), 4),
         victim in any::<Index>(),
         part in select(vec!["", "targeting", "variants", "state", "defaultVariant", "metadata", "delivery"]),
-        junk in rule(),
+        junk in prop_oneof![expression(), rule()],
         contexts in vec(context(), 4),
     ) {
         let sound = document(&rules);
@@ -144,8 +142,8 @@ proptest! {
         let after = join(&[&bad, &neighbour]);
         let refused = Compiler::new().compile("other", &bad).is_err();
         for context in &contexts {
-            let mut before = outcomes(&before, context);
-            let mut after = outcomes(&after, context);
+            let mut before = outcomes(&before, context, 0);
+            let mut after = outcomes(&after, context, 0);
             before.remove(&victim);
             after.remove(&victim);
             if refused {
@@ -163,11 +161,13 @@ proptest! {
         others in vec(rule(), 8),
         order in Just([0, 1, 2]).prop_shuffle(),
         contexts in vec(context(), 4),
+        gates in 0..8_u8,
+        age in 0..120_u64,
     ) {
         let documents: Vec<Json> = sets
             .iter()
             .enumerate()
-            .map(|(number, rules)| named(&format!("set{number}"), rules))
+            .map(|(number, rules)| gated(number, rules, gates))
             .collect();
         let first = join(&documents.iter().collect::<Vec<_>>());
         // Attributes are numbered as they are met.
@@ -182,12 +182,12 @@ proptest! {
             .collect();
         let other = Snapshot::new(&compiler, shuffled);
         for context in &contexts {
-            let expected = outcomes(&first, context);
-            prop_assert_eq!(&outcomes(&first, context), &expected, "again");
-            prop_assert_eq!(&outcomes(&other, context), &expected, "in another order");
+            let expected = outcomes(&first, context, age);
+            prop_assert_eq!(&outcomes(&first, context, age), &expected, "again");
+            prop_assert_eq!(&outcomes(&other, context, age), &expected, "in another order");
             std::thread::scope(|scope| {
                 let threads = [&first, &other].map(|snapshot| {
-                    scope.spawn(move || outcomes(snapshot, context))
+                    scope.spawn(move || outcomes(snapshot, context, age))
                 });
                 for thread in threads {
                     assert_eq!(thread.join().expect("it decides"), expected, "in another thread");
@@ -239,6 +239,33 @@ fn named(name: &str, rules: &[Json]) -> Json {
     })
 }
 
+/// A set of three, whose flags have those of the gates that `which` has a bit for: the first requires
+/// a flag of the set after this one.
+fn gated(number: usize, rules: &[Json], which: u8) -> Json {
+    let name = format!("set{number}");
+    let [first, second, third] = [0, 1, 2].map(|flag| format!("{name}{flag}"));
+    let required = format!("set{}1", (number + 1) % 3);
+    let gates = [
+        (first, json!({ "requires": { required: ["on", "true"] } })),
+        (
+            second,
+            json!({ "layer": { "name": "layer", "from": number * 2_000, "to": 9_000 } }),
+        ),
+        (
+            third,
+            json!({ "regions": ["eu-*"], "stale": { "after": "1m", "then": "default" } }),
+        ),
+    ];
+    let mut document = named(&name, rules);
+    document["delivery"] = gates
+        .into_iter()
+        .enumerate()
+        .filter(|(gate, _)| which & (1 << gate) != 0)
+        .map(|(_, entry)| entry)
+        .collect();
+    document
+}
+
 /// The sets that are not refused.
 fn join(documents: &[&Json]) -> Snapshot {
     let mut compiler = Compiler::new();
@@ -250,10 +277,13 @@ fn join(documents: &[&Json]) -> Snapshot {
     Snapshot::new(&compiler, sets)
 }
 
-/// Decided, and explained to the same end.
-fn outcomes(snapshot: &Snapshot, context: &Json) -> Outcomes {
+/// Decided, and explained to the same end, by a snapshot of this age in seconds.
+fn outcomes(snapshot: &Snapshot, context: &Json, age: u64) -> Outcomes {
     let context = Context::from_json(snapshot.attributes(), context);
-    let moment = Moment::current(1_700_000_000);
+    let moment = Moment {
+        now: 1_700_000_000,
+        synced_at: Some(1_700_000_000 - age),
+    };
     snapshot
         .flags()
         .map(|(index, flag)| {
@@ -269,19 +299,30 @@ fn outcomes(snapshot: &Snapshot, context: &Json) -> Outcomes {
         .collect()
 }
 
-/// Operators of any kind in one another; now and then one that decides something.
+/// A rule that mostly decides something.
 fn rule() -> impl Strategy<Value = Json> {
+    let variant = || select(vec![json!("on"), json!("off"), json!(true), Json::Null]);
+    prop_oneof![
+        4 => (expression(), variant(), variant())
+            .prop_map(|(condition, then, otherwise)| json!({ "if": [condition, then, otherwise] })),
+        2 => (expression(), 0..5_i64, variant())
+            .prop_map(|(unit, weight, variant)| json!({ "fractional": [unit, ["on", weight], [variant, 2]] })),
+        1 => (0..5_i64, expression())
+            .prop_map(|(weight, variant)| json!({ "fractional": [["on", weight], [variant]] })),
+        1 => expression(),
+        1 => (expression(), select(vec!["unheard_of", "$ref"]), variant())
+            .prop_map(|(condition, bad, then)| json!({ "if": [condition, { bad: "unknown" }, then] })),
+    ]
+}
+
+/// Operators of any kind in one another.
+fn expression() -> impl Strategy<Value = Json> {
     value().prop_recursive(4, 24, 3, |inner| {
         prop_oneof![
             4 => (select(OPERATORS), vec(inner.clone(), 0..4))
                 .prop_map(|(operator, arguments)| json!({ operator: arguments })),
-            2 => (inner.clone(), inner.clone()).prop_map(|(condition, then)| {
-                json!({ "if": [condition, then, "off"] })
-            }),
-            1 => inner.clone().prop_map(|unit| {
-                json!({ "fractional": [unit, ["on", 1], ["off", 2]] })
-            }),
-            1 => inner.prop_map(|argument| json!([argument])),
+            2 => vec(inner.clone(), 3).prop_map(|arguments| json!({ "if": arguments })),
+            1 => vec(inner, 0..3).prop_map(Json::from),
         ]
     })
 }
@@ -299,11 +340,20 @@ fn value() -> impl Strategy<Value = Json> {
 }
 
 fn context() -> impl Strategy<Value = Json> {
-    let name = select(vec!["plan", "age", "geo", "list", "targetingKey", "other"]);
+    let name = select(vec!["plan", "age", "geo", "list", "targetingKey", "region"]);
     let value = prop_oneof![
         value(),
         vec(value(), 0..4).prop_map(Json::from),
         select(WORDS).prop_map(|word| json!({ "country": word })),
     ];
-    btree_map(name, value, 0..6).prop_map(|members| json!(members))
+    // Most requests have a key and a region.
+    let usual = (any::<bool>(), select(vec!["eu-1", "us-1"]), 0..1_000);
+    (btree_map(name, value, 0..6), usual).prop_map(|(members, (usual, region, user))| {
+        let mut members = json!(members);
+        if usual {
+            members["region"] = json!(region);
+            members["targetingKey"] = json!(format!("user-{user}"));
+        }
+        members
+    })
 }

@@ -146,6 +146,7 @@ const WORDS: &[&str] = &[
     "expires",
     "2020-02-30",
     "sets",
+    "overrides",
     "context",
     "now",
     "syncedAt",
