@@ -4,7 +4,7 @@
 //! that a request fills numbered slots and a rule reads them without looking anything up.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use serde_json::Value as Json;
 
@@ -15,10 +15,17 @@ pub struct AttributeId(pub u32);
 impl AttributeId {
     /// `targetingKey`: every compiler knows it, and it is always the first.
     pub const TARGETING_KEY: Self = Self(0);
+
+    /// `region`: every compiler knows it, too. Whoever fills a context answers for it: it must not come
+    /// from a client.
+    pub const REGION: Self = Self(1);
 }
 
 /// The name of [`AttributeId::TARGETING_KEY`].
 pub(crate) const TARGETING_KEY: &str = "targetingKey";
+
+/// The name of [`AttributeId::REGION`].
+const REGION: &str = "region";
 
 /// The attributes that rules read, by number. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -32,20 +39,28 @@ struct Table {
     numbers: HashMap<Arc<str>, AttributeId>,
 }
 
+/// In the order of their numbers.
+static ALWAYS_KNOWN: LazyLock<Attributes> = LazyLock::new(|| {
+    let mut attributes = Attributes {
+        table: Arc::new(Table {
+            names: Vec::new(),
+            numbers: HashMap::new(),
+        }),
+    };
+    for name in [TARGETING_KEY, REGION] {
+        attributes.intern(name);
+    }
+    attributes
+});
+
 impl Default for Attributes {
     fn default() -> Self {
-        let name: Arc<str> = Arc::from(TARGETING_KEY);
-        Self {
-            table: Arc::new(Table {
-                names: vec![Arc::clone(&name)],
-                numbers: HashMap::from([(name, AttributeId::TARGETING_KEY)]),
-            }),
-        }
+        ALWAYS_KNOWN.clone()
     }
 }
 
 impl Attributes {
-    /// How many there are; `targetingKey` is always there.
+    /// How many there are; `targetingKey` and `region` are always there.
     pub fn len(&self) -> usize {
         self.table.names.len()
     }
@@ -95,7 +110,7 @@ pub enum Value<'a> {
 }
 
 /// Integers up to this one, in both directions, are doubles without loss.
-const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
+pub(crate) const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
 
 impl<'a> From<&'a Json> for Value<'a> {
     #[allow(clippy::cast_precision_loss)] // Only integers that a double holds are cast.
@@ -222,17 +237,17 @@ pub(crate) fn walk<'a>(mut value: Value<'a>, path: &str) -> Value<'a> {
 }
 
 #[allow(clippy::cast_precision_loss)] // Nothing in memory has 2^53 items.
-fn length(items: usize) -> Value<'static> {
+pub(crate) fn length(items: usize) -> Value<'static> {
     Value::Number(items as f64)
 }
 
 /// An index as JSONLogic writes it: decimal digits without a leading zero.
-fn index(part: &str) -> Option<usize> {
+pub(crate) fn index(part: &str) -> Option<usize> {
     let canonical = part == "0" || !part.starts_with('0');
     (canonical && part.bytes().all(|b| b.is_ascii_digit())).then(|| part.parse().ok())?
 }
 
-fn character(text: &str, at: usize) -> Option<&str> {
+pub(crate) fn character(text: &str, at: usize) -> Option<&str> {
     let (start, c) = text.char_indices().nth(at)?;
     text.get(start..start + c.len_utf8())
 }

@@ -6,7 +6,9 @@ use serde_json::Value as Json;
 use crate::context::Context;
 use crate::document::kind;
 use crate::flag::{Flag, Targeting, VariantIndex};
+use crate::gate::{Watch, decide_gated};
 use crate::operator::{Fault, Operand, Scope, Silent, Tracer, run};
+use crate::overrides::{NoOverrides, Overridden, Overrides};
 use crate::snapshot::{FlagIndex, Snapshot};
 
 /// Why a decision is what it is: OpenFeature's reasons, and Burgee's own.
@@ -25,6 +27,32 @@ pub enum Reason {
     Error,
     /// An operator's override.
     Override,
+    /// The snapshot was not known to be current for longer than `delivery.<flag>.stale.after`.
+    Stale,
+    /// Outside of `delivery.<flag>.regions`.
+    Region,
+    /// A flag of `delivery.<flag>.requires` is not served as one of the variants that are wanted.
+    Prerequisite,
+    /// Outside of the slots of `delivery.<flag>.layer`.
+    Layer,
+}
+
+impl Reason {
+    /// As it is called in metrics, logs and JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Static => "STATIC",
+            Self::TargetingMatch => "TARGETING_MATCH",
+            Self::Default => "DEFAULT",
+            Self::Disabled => "DISABLED",
+            Self::Error => "ERROR",
+            Self::Override => "OVERRIDE",
+            Self::Stale => "STALE",
+            Self::Region => "REGION",
+            Self::Prerequisite => "PREREQUISITE",
+            Self::Layer => "LAYER",
+        }
+    }
 }
 
 /// OpenFeature's error codes.
@@ -58,6 +86,13 @@ impl Moment {
             synced_at: Some(now),
         }
     }
+
+    /// Seconds since the snapshot was last known to be current; `None`: it never was. A clock that was
+    /// set back makes it no older than now.
+    pub fn age(&self) -> Option<u64> {
+        self.synced_at
+            .map(|synced_at| self.now.saturating_sub(synced_at))
+    }
 }
 
 /// What was decided. Borrows from the snapshot.
@@ -73,6 +108,9 @@ pub struct Decision<'s> {
     pub error: Option<ErrorCode>,
     /// With error `TypeMismatch`: the type that was asked for.
     pub asked: Option<ValueType>,
+    /// With error `ParseError` or `General`: what ended the rule. `None` where the rule gave something
+    /// that names no variant.
+    pub fault: Option<Fault>,
 }
 
 /// The type an SDK asks for.
@@ -128,9 +166,10 @@ impl<'s> Decision<'s> {
                 let asked = self.asked.map_or("another type", ValueType::with_article);
                 format!("the value is {}, but {asked} was asked for", self.has())
             }
-            ErrorCode::General => {
-                format!("the rule of {key:?} gave something that names no variant")
-            }
+            ErrorCode::General => match self.fault {
+                Some(fault) => format!("the rule of {key:?} fails: {}", fault.message()),
+                None => format!("the rule of {key:?} gave something that names no variant"),
+            },
         })
     }
 
@@ -166,23 +205,45 @@ impl<'s> Decision<'s> {
         }
     }
 
-    fn failed(flag: &'s Flag, error: ErrorCode) -> Self {
+    /// The decision of an override.
+    pub fn overridden(flag: &'s Flag, overridden: Overridden) -> Self {
+        let variant = match overridden {
+            Overridden::Variant(variant) => Some(variant),
+            Overridden::Default => flag.default_variant,
+        };
+        Self::of(flag, variant, Reason::Override)
+    }
+
+    pub(crate) fn failed(flag: &'s Flag, error: ErrorCode) -> Self {
         Self {
             flag,
             variant: None,
             reason: Reason::Error,
             error: Some(error),
             asked: None,
+            fault: None,
         }
     }
 
-    fn of(flag: &'s Flag, variant: Option<VariantIndex>, reason: Reason) -> Self {
+    fn faulty(flag: &'s Flag, fault: Fault) -> Self {
+        let error = match fault {
+            Fault::Parse => ErrorCode::ParseError,
+            _ => ErrorCode::General,
+        };
+        Self {
+            fault: Some(fault),
+            ..Self::failed(flag, error)
+        }
+    }
+
+    pub(crate) fn of(flag: &'s Flag, variant: Option<VariantIndex>, reason: Reason) -> Self {
         Self {
             flag,
             variant,
             reason,
             error: None,
             asked: None,
+            fault: None,
         }
     }
 
@@ -197,30 +258,80 @@ impl<'s> Decision<'s> {
 
 /// Decides one flag.
 ///
-/// Never fails, never waits and, unless a rule computes an array, never allocates. In this order: a
-/// disabled flag is `DISABLED`; a spoiled one is `PARSE_ERROR`; one without a rule has its default
-/// (`STATIC`); then the rule says the name of a variant as a string or a boolean
-/// (`TARGETING_MATCH`), or null for the default (`DEFAULT`); anything else it says is an error
-/// (`GENERAL`).
+/// Never fails, never waits and, unless a rule computes an array or a text, never allocates. In this order: a
+/// disabled flag is `DISABLED`; a spoiled one is `PARSE_ERROR`; one whose gates in `delivery` are not all
+/// open has its default, and the gate as the reason (`STALE`, `REGION`, `PREREQUISITE`, `LAYER`, in this
+/// order); one without a rule has its default (`STATIC`); then the rule says the name of a variant as a
+/// string or a boolean (`TARGETING_MATCH`), or null for the default (`DEFAULT`); anything else it says is
+/// an error (`GENERAL`), and so is a rule that takes too many steps.
 pub fn evaluate<'s>(
     snapshot: &'s Snapshot,
     flag: FlagIndex,
     context: &Context<'_>,
     moment: Moment,
 ) -> Decision<'s> {
-    decide(snapshot.flag(flag), context, moment, &mut Silent)
+    evaluate_with(snapshot, flag, context, moment, &NoOverrides)
+}
+
+/// As [`evaluate`], with prerequisites as they are served under `overrides`. Whether the flag itself is
+/// overridden is for the caller to ask first.
+pub fn evaluate_with<'s>(
+    snapshot: &'s Snapshot,
+    flag: FlagIndex,
+    context: &Context<'_>,
+    moment: Moment,
+    overrides: &impl Overrides,
+) -> Decision<'s> {
+    let asked = Asked {
+        snapshot,
+        context,
+        moment,
+        overrides,
+    };
+    decide(&asked, flag, &mut Silent)
+}
+
+/// What a decision is made from.
+pub(crate) struct Asked<'s, 'c, O> {
+    pub(crate) snapshot: &'s Snapshot,
+    pub(crate) context: &'c Context<'c>,
+    pub(crate) moment: Moment,
+    pub(crate) overrides: &'c O,
+}
+
+/// What a request gets: an override first.
+pub(crate) fn serve<'s, O: Overrides>(asked: &Asked<'s, '_, O>, index: FlagIndex) -> Decision<'s> {
+    match asked.overrides.find(index, asked.context) {
+        Some(overridden) => Decision::overridden(asked.snapshot.flag(index), overridden),
+        None => decide(asked, index, &mut Silent),
+    }
 }
 
 /// The walk that [`evaluate`] and [`crate::explain()`] share.
-pub(crate) fn decide<'s, T: Tracer>(
+#[inline]
+pub(crate) fn decide<'s, O: Overrides, W: Watch>(
+    asked: &Asked<'s, '_, O>,
+    index: FlagIndex,
+    watch: &mut W,
+) -> Decision<'s> {
+    let flag = asked.snapshot.flag(index);
+    if !flag.enabled {
+        return Decision::of(flag, None, Reason::Disabled);
+    }
+    match &flag.gates {
+        None => by_rule(flag, asked.context, asked.moment, watch),
+        Some(gates) => decide_gated(asked, index, flag, gates, watch),
+    }
+}
+
+/// Decides a flag that is enabled and whose gates are open.
+#[inline]
+pub(crate) fn by_rule<'s, T: Tracer>(
     flag: &'s Flag,
     context: &Context<'_>,
     moment: Moment,
     tracer: &mut T,
 ) -> Decision<'s> {
-    if !flag.enabled {
-        return Decision::of(flag, None, Reason::Disabled);
-    }
     let rule = match &flag.targeting {
         Targeting::None => return Decision::default(flag, Reason::Static),
         Targeting::Spoiled => return Decision::failed(flag, ErrorCode::ParseError),
@@ -233,8 +344,8 @@ pub(crate) fn decide<'s, T: Tracer>(
         Ok(Operand::Bool(true)) => "true",
         Ok(Operand::Bool(false)) => "false",
         Ok(Operand::Null) => return Decision::default(flag, Reason::Default),
-        Err(Fault::Parse) => return Decision::failed(flag, ErrorCode::ParseError),
-        Ok(_) | Err(Fault::General) => return Decision::failed(flag, ErrorCode::General),
+        Err(fault) => return Decision::faulty(flag, fault),
+        Ok(_) => return Decision::failed(flag, ErrorCode::General),
     };
     match flag.variant(name) {
         Some(variant) => Decision::of(flag, Some(variant), Reason::TargetingMatch),

@@ -33,5 +33,48 @@ pub const MAX_RULE_NODES: usize = 10_000;
 /// How deep one rule nests, after references are substituted. Evaluation recurses as deep.
 pub const MAX_RULE_DEPTH: usize = 96;
 
+/// Steps that one evaluation may take. Every turn of a loop takes one and as many as the expression
+/// that it repeats has nodes; comparing, copying, searching and hashing take one for each item and for
+/// each 16 to 64 bytes of a text; what is not repeated is bounded by [`MAX_RULE_NODES`] and takes none.
+/// A step takes some ten nanoseconds, so that an evaluation takes a few milliseconds at most, and less
+/// than 16 MiB.
+pub const MAX_EVALUATION_STEPS: usize = 100_000;
+
+/// How deep a value nests that a rule compares, hashes or writes as text. No JSON text that is read
+/// nests deeper: only `reduce` and `map` can wrap a value in arrays again and again. Such a walk uses
+/// the stack.
+pub const MAX_VALUE_DEPTH: usize = 128;
+
+/// Steps that are listed in one explanation; the rest are counted.
+pub const MAX_EXPLAINED_STEPS: usize = 1_000;
+
 /// Problems that are reported for one document; the rest are counted.
 pub const MAX_PROBLEMS: usize = 1_000;
+
+/// Patterns in one flag's `delivery.<flag>.regions`.
+pub const MAX_REGIONS: usize = 64;
+
+/// Bytes of one pattern of a region. A region's name is one token of a subject, and short.
+pub const MAX_REGION_BYTES: usize = 128;
+
+/// Prerequisites of one flag.
+pub const MAX_PREREQUISITES: usize = 16;
+
+/// Evaluations of prerequisites that one decision may cause, those of prerequisites of prerequisites
+/// included, each as often as it is asked: evaluation remembers nothing, so a graph of few flags
+/// can stand for very many evaluations.
+pub const MAX_PREREQUISITE_WALK: usize = 64;
+
+/// Bytes of a layer's name.
+pub const MAX_LAYER_NAME_BYTES: usize = 128;
+
+/// `delivery.<flag>.stale.after`, in seconds: at least, for staleness is known in whole seconds.
+pub const MIN_STALE_SECONDS: u64 = 1;
+
+/// `delivery.<flag>.stale.after`, in seconds, at most: 366 days. What is meant to last longer is not
+/// meant to end.
+pub const MAX_STALE_SECONDS: u64 = 366 * 24 * 60 * 60;
+
+/// A shorter `delivery.<flag>.stale.after`, in seconds, is warned about: a proxy that is connected asks
+/// its logs about every ten seconds whether it is current, and would be stale in between.
+pub const SHORT_STALE_SECONDS: u64 = 30;
