@@ -352,6 +352,13 @@ async fn explain_asks_about_another_moment_and_tells_a_flags_life() {
             .json();
         assert_eq!(told["reason"], reason, "{synced_at}");
     }
+    let unknown = json!({ "a": { "requires": { "b": ["on"] } } });
+    home.write("other.json", &delivered(&json!({ "a": ruled() }), &unknown));
+    let other = ["explain", "--flags", "other.json", "--flag", "a"];
+    let told = Burgee::new(other).directory(home.as_ref()).succeeds().await;
+    assert!(told.stdout.contains("reason   PREREQUISITE"), "{told:?}");
+    assert!(told.stderr.contains("other.json:1:"), "{told:?}");
+    assert!(told.stderr.contains("there is no flag \"b\""), "{told:?}");
     explain(&["--synced-at", "yesterday"]).ends_with(2).await;
 
     let lines = [
