@@ -110,7 +110,7 @@ pub enum Value<'a> {
 }
 
 /// Integers up to this one, in both directions, are doubles without loss.
-const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
+pub(crate) const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
 
 impl<'a> From<&'a Json> for Value<'a> {
     #[allow(clippy::cast_precision_loss)] // Only integers that a double holds are cast.
@@ -237,17 +237,17 @@ pub(crate) fn walk<'a>(mut value: Value<'a>, path: &str) -> Value<'a> {
 }
 
 #[allow(clippy::cast_precision_loss)] // Nothing in memory has 2^53 items.
-fn length(items: usize) -> Value<'static> {
+pub(crate) fn length(items: usize) -> Value<'static> {
     Value::Number(items as f64)
 }
 
 /// An index as JSONLogic writes it: decimal digits without a leading zero.
-fn index(part: &str) -> Option<usize> {
+pub(crate) fn index(part: &str) -> Option<usize> {
     let canonical = part == "0" || !part.starts_with('0');
     (canonical && part.bytes().all(|b| b.is_ascii_digit())).then(|| part.parse().ok())?
 }
 
-fn character(text: &str, at: usize) -> Option<&str> {
+pub(crate) fn character(text: &str, at: usize) -> Option<&str> {
     let (start, c) = text.char_indices().nth(at)?;
     text.get(start..start + c.len_utf8())
 }

@@ -108,6 +108,9 @@ pub struct Decision<'s> {
     pub error: Option<ErrorCode>,
     /// With error `TypeMismatch`: the type that was asked for.
     pub asked: Option<ValueType>,
+    /// With error `ParseError` or `General`: what ended the rule. `None` where the rule gave something
+    /// that names no variant.
+    pub fault: Option<Fault>,
 }
 
 /// The type an SDK asks for.
@@ -163,9 +166,10 @@ impl<'s> Decision<'s> {
                 let asked = self.asked.map_or("another type", ValueType::with_article);
                 format!("the value is {}, but {asked} was asked for", self.has())
             }
-            ErrorCode::General => {
-                format!("the rule of {key:?} gave something that names no variant")
-            }
+            ErrorCode::General => match self.fault {
+                Some(fault) => format!("the rule of {key:?} fails: {}", fault.message()),
+                None => format!("the rule of {key:?} gave something that names no variant"),
+            },
         })
     }
 
@@ -217,6 +221,18 @@ impl<'s> Decision<'s> {
             reason: Reason::Error,
             error: Some(error),
             asked: None,
+            fault: None,
+        }
+    }
+
+    fn faulty(flag: &'s Flag, fault: Fault) -> Self {
+        let error = match fault {
+            Fault::Parse => ErrorCode::ParseError,
+            _ => ErrorCode::General,
+        };
+        Self {
+            fault: Some(fault),
+            ..Self::failed(flag, error)
         }
     }
 
@@ -227,6 +243,7 @@ impl<'s> Decision<'s> {
             reason,
             error: None,
             asked: None,
+            fault: None,
         }
     }
 
@@ -241,12 +258,12 @@ impl<'s> Decision<'s> {
 
 /// Decides one flag.
 ///
-/// Never fails, never waits and, unless a rule computes an array, never allocates. In this order: a
+/// Never fails, never waits and, unless a rule computes an array or a text, never allocates. In this order: a
 /// disabled flag is `DISABLED`; a spoiled one is `PARSE_ERROR`; one whose gates in `delivery` are not all
 /// open has its default, and the gate as the reason (`STALE`, `REGION`, `PREREQUISITE`, `LAYER`, in this
 /// order); one without a rule has its default (`STATIC`); then the rule says the name of a variant as a
 /// string or a boolean (`TARGETING_MATCH`), or null for the default (`DEFAULT`); anything else it says is
-/// an error (`GENERAL`).
+/// an error (`GENERAL`), and so is a rule that takes too many steps.
 pub fn evaluate<'s>(
     snapshot: &'s Snapshot,
     flag: FlagIndex,
@@ -327,8 +344,8 @@ pub(crate) fn by_rule<'s, T: Tracer>(
         Ok(Operand::Bool(true)) => "true",
         Ok(Operand::Bool(false)) => "false",
         Ok(Operand::Null) => return Decision::default(flag, Reason::Default),
-        Err(Fault::Parse) => return Decision::failed(flag, ErrorCode::ParseError),
-        Ok(_) | Err(Fault::General) => return Decision::failed(flag, ErrorCode::General),
+        Err(fault) => return Decision::faulty(flag, fault),
+        Ok(_) => return Decision::failed(flag, ErrorCode::General),
     };
     match flag.variant(name) {
         Some(variant) => Decision::of(flag, Some(variant), Reason::TargetingMatch),

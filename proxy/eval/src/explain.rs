@@ -9,9 +9,9 @@ use crate::evaluate::{Asked, Decision, Moment, Reason, decide};
 use crate::flag::{Flag, Targeting};
 use crate::gate::Watch;
 use crate::lifecycle::Lifecycle;
+use crate::limits::MAX_EXPLAINED_STEPS;
 use crate::operator::build::substituted;
-use crate::operator::operand::shorten;
-use crate::operator::{Fault, Operand, Tracer};
+use crate::operator::{Fault, Operand, Tracer, shown_json};
 use crate::overrides::{NoOverrides, Overrides};
 use crate::snapshot::{FlagIndex, Snapshot};
 
@@ -34,7 +34,8 @@ pub struct Step {
 pub struct Explanation<'s> {
     /// Equal to what [`crate::evaluate()`] gives.
     pub decision: Decision<'s>,
-    /// Every step.
+    /// Every step, as far as there are no more than [`MAX_EXPLAINED_STEPS`]; then one more says how
+    /// many there were, before the conclusion.
     pub steps: Vec<Step>,
     /// What the flag's metadata says of its life; it decides nothing.
     pub lifecycle: Lifecycle<'s>,
@@ -77,9 +78,19 @@ pub fn explain_with<'s>(
         steps: expiry(&lifecycle, moment).into_iter().collect(),
         open: Vec::new(),
         beneath: None,
+        item: None,
+        unlisted: 0,
     };
     let decision = decide(&asked, index, &mut listener);
     let mut steps = listener.steps;
+    if listener.unlisted > 0 {
+        steps.push(Step {
+            depth: 0,
+            path: String::new(),
+            expression: String::new(),
+            outcome: format!("{} more steps are not listed", listener.unlisted),
+        });
+    }
     steps.extend(conclusion(&decision, listener.beneath));
     Explanation {
         decision,
@@ -167,17 +178,26 @@ struct Listener<'s> {
     open: Vec<Open>,
     /// The reason of a decision that is served as stale.
     beneath: Option<Reason>,
+    /// The item that a loop has come to, until a step begins there.
+    item: Option<usize>,
+    /// How many steps there were no room for.
+    unlisted: usize,
 }
 
 struct Open {
-    step: usize,
+    /// `None` where there was no room for it.
+    step: Option<usize>,
     notes: Vec<String>,
 }
+
+/// Notes on one step; a loop may have something to say about each of its items.
+const MAX_NOTES: usize = 16;
 
 impl Listener<'_> {
     fn add_note(&mut self, note: String) {
         // An attribute that is read outside of every operator is the whole rule: there is no step.
         if let Some(open) = self.open.last_mut()
+            && open.notes.len() < MAX_NOTES
             && !open.notes.contains(&note)
         {
             open.notes.push(note);
@@ -189,17 +209,28 @@ impl Tracer for Listener<'_> {
     const LISTENS: bool = true;
 
     fn enter(&mut self, site: u32) {
+        let item = self.item.take();
+        let notes = item.map(|index| format!("item {index}")).into_iter();
+        let notes = notes.collect();
+        let depth = self.open.len();
+        if self.steps.len() >= MAX_EXPLAINED_STEPS {
+            self.unlisted += 1;
+            self.open.push(Open { step: None, notes });
+            return;
+        }
         let path = self.sites.get(site as usize).map_or("", |path| &**path);
-        self.open.push(Open {
-            step: self.steps.len(),
-            notes: Vec::new(),
-        });
+        let step = Some(self.steps.len());
+        self.open.push(Open { step, notes });
         self.steps.push(Step {
-            depth: self.open.len() - 1,
+            depth,
             path: path.to_owned(),
             expression: self.source.expression(path),
             outcome: String::new(),
         });
+    }
+
+    fn item(&mut self, index: usize) {
+        self.item = Some(index);
     }
 
     fn read(&mut self, id: AttributeId, value: Operand<'_>) {
@@ -216,19 +247,24 @@ impl Tracer for Listener<'_> {
     }
 
     fn leave(&mut self, result: Result<Operand<'_>, Fault>) {
+        self.item = None;
         let Some(open) = self.open.pop() else {
+            return;
+        };
+        let Some(step) = open.step else {
             return;
         };
         let mut outcome = match result {
             Ok(operand) => operand.shown(),
             Err(Fault::Parse) => "cannot be evaluated".to_owned(),
-            Err(Fault::General) => "fails in flagd too".to_owned(),
+            Err(fault @ (Fault::TooManySteps | Fault::TooDeep)) => fault.message(),
+            Err(fault) => format!("fails, in flagd too: {}", fault.message()),
         };
         if !open.notes.is_empty() {
             write!(outcome, " ({})", open.notes.join(", "))
                 .expect("writing to a String does not fail");
         }
-        self.steps[open.step].outcome = outcome;
+        self.steps[step].outcome = outcome;
     }
 }
 
@@ -284,7 +320,7 @@ impl<'s> Source<'s> {
                 None => return String::new(),
             }
         }
-        shorten(&value.to_string())
+        shown_json(value)
     }
 
     /// Follows a reference.

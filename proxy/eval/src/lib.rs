@@ -32,6 +32,7 @@ pub use evaluate::{Decision, ErrorCode, Moment, Reason, ValueType, evaluate, eva
 pub use explain::{Explanation, explain, explain_with};
 pub use flag::{Flag, FlagSet, Variant, VariantIndex};
 pub use lifecycle::Lifecycle;
+pub use operator::Fault;
 pub use overrides::{NoOverrides, Overridden, Overrides};
 pub use problem::{Problem, Severity};
 pub use snapshot::{Conflict, FlagIndex, Needs, SetProblem, Snapshot};

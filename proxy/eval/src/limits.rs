@@ -33,6 +33,21 @@ pub const MAX_RULE_NODES: usize = 10_000;
 /// How deep one rule nests, after references are substituted. Evaluation recurses as deep.
 pub const MAX_RULE_DEPTH: usize = 96;
 
+/// Steps that one evaluation may take. Every turn of a loop takes one and as many as the expression
+/// that it repeats has nodes; comparing, copying, searching and hashing take one for each item and for
+/// each 16 to 64 bytes of a text; what is not repeated is bounded by [`MAX_RULE_NODES`] and takes none.
+/// A step takes some ten nanoseconds, so that an evaluation takes a few milliseconds at most, and less
+/// than 16 MiB.
+pub const MAX_EVALUATION_STEPS: usize = 100_000;
+
+/// How deep a value nests that a rule compares, hashes or writes as text. No JSON text that is read
+/// nests deeper: only `reduce` and `map` can wrap a value in arrays again and again. Such a walk uses
+/// the stack.
+pub const MAX_VALUE_DEPTH: usize = 128;
+
+/// Steps that are listed in one explanation; the rest are counted.
+pub const MAX_EXPLAINED_STEPS: usize = 1_000;
+
 /// Problems that are reported for one document; the rest are counted.
 pub const MAX_PROBLEMS: usize = 1_000;
 

@@ -80,11 +80,11 @@ fn what_happens_outside_of_a_rule() {
         &["0 /state = the flag is disabled: no variant"],
     );
     check(
-        &flag(&json!({ "if": [true, { "cat": ["on"] }] })),
+        &flag(&json!({ "if": [true, { "cet": ["on"] }] })),
         &json!({}),
         &[
             "0 /targeting/if = cannot be evaluated (condition 1 holds)",
-            "0  = /flags/f/targeting/if/1/cat: this version does not evaluate `cat` yet",
+            "0  = /flags/f/targeting/if/1/cet: there is no operator \"cet\"",
         ],
     );
     check(

@@ -11,8 +11,8 @@ use crate::context::{AttributeId, Context, Value};
 use crate::evaluate::{Asked, Decision, ErrorCode, Moment, Reason, by_rule, serve};
 use crate::explain::Step;
 use crate::flag::{Flag, Targeting};
-use crate::operator::operand::shorten;
-use crate::operator::{Operand, Silent, Tracer};
+
+use crate::operator::{Operand, Silent, Tracer, shown_json};
 use crate::overrides::Overrides;
 use crate::snapshot::FlagIndex;
 
@@ -157,7 +157,7 @@ fn step(path: impl Into<String>, expression: &Json, outcome: String) -> Step {
     Step {
         depth: 0,
         path: path.into(),
-        expression: shorten(&expression.to_string()),
+        expression: shown_json(expression),
         outcome,
     }
 }

@@ -1,14 +1,16 @@
 //! From a rule as authored to a tree of expressions.
 
 mod arguments;
+mod loops;
 mod operators;
+mod variable;
 
 use std::collections::BTreeSet;
 
 use bumpalo::Bump;
 use serde_json::{Map, Value as Json};
 
-use super::{Expr, Fault, Op, Scope, Silent, run};
+use super::{Expr, Fault, Op, Scope, Silent, Within, run};
 use crate::bucketing::Bucketing;
 use crate::context::{AttributeId, Attributes, Context};
 use crate::limits::{MAX_RULE_DEPTH, MAX_RULE_NODES};
@@ -49,6 +51,7 @@ impl Builder<'_> {
             site,
             sites: Vec::new(),
             here: 0,
+            within: Within::Context,
             references: Vec::new(),
             nodes: 0,
             depth: 0,
@@ -76,6 +79,8 @@ struct Walk<'c> {
     sites: Vec<Box<str>>,
     /// The site of the operator that is being compiled.
     here: u32,
+    /// What `var` looks into here.
+    within: Within,
     /// The evaluators that it is inside of.
     references: Vec<&'c str>,
     nodes: usize,
@@ -87,26 +92,13 @@ struct Walk<'c> {
 
 impl Walk<'_> {
     fn expression(&mut self, value: &Json) -> Expr {
-        self.nodes += 1;
-        if self.nodes > MAX_RULE_NODES {
-            if self.nodes == MAX_RULE_NODES + 1 {
-                let problem =
-                    self.problem(format!("the rule has more than {MAX_RULE_NODES} parts"));
-                self.report(problem.help("split the flag, or move long lists into the context"));
-            }
-            return self.expr(Op::Fault(Fault::Parse));
-        }
-        if self.depth >= MAX_RULE_DEPTH {
-            let problem = self.problem(format!(
-                "the rule nests more than {MAX_RULE_DEPTH} levels deep"
-            ));
-            self.report(problem.help("split the flag, or join its conditions with `and` and `or`"));
+        if !self.is_bounded() {
             return self.expr(Op::Fault(Fault::Parse));
         }
         self.depth += 1;
         let expr = match value {
             Json::Array(items) => {
-                let items = self.items(items);
+                let items = self.each_item(items, &mut |walk, _, item| walk.expression(item));
                 self.list(items)
             }
             Json::Object(members) => {
@@ -121,7 +113,7 @@ impl Walk<'_> {
                                 "flagd takes it as a constant: nest one operator in another",
                             ));
                         }
-                        self.expr(Op::Literal(value.clone()))
+                        self.constant(value)
                     }
                 }
             }
@@ -131,8 +123,72 @@ impl Walk<'_> {
         expr
     }
 
+    /// Counts one more part of the rule; whether there may be one here.
+    fn is_bounded(&mut self) -> bool {
+        self.nodes += 1;
+        if self.nodes > MAX_RULE_NODES {
+            if self.nodes == MAX_RULE_NODES + 1 {
+                let problem =
+                    self.problem(format!("the rule has more than {MAX_RULE_NODES} parts"));
+                self.report(problem.help("split the flag, or move long lists into the context"));
+            }
+            return false;
+        }
+        if self.depth >= MAX_RULE_DEPTH {
+            let problem = self.problem(format!(
+                "the rule nests more than {MAX_RULE_DEPTH} levels deep"
+            ));
+            self.report(problem.help("split the flag, or join its conditions with `and` and `or`"));
+            return false;
+        }
+        true
+    }
+
+    /// A part of a rule that is never evaluated. References are substituted nevertheless, as flagd
+    /// substitutes them in the text.
+    fn constant(&mut self, value: &Json) -> Expr {
+        match self.copy(value) {
+            Some(json) => self.expr(Op::Literal(json)),
+            None => self.expr(Op::Fault(Fault::Parse)),
+        }
+    }
+
+    /// `None` where the bounds of a rule end.
+    fn copy(&mut self, value: &Json) -> Option<Json> {
+        if !self.is_bounded() {
+            return None;
+        }
+        self.depth += 1;
+        let copy = match value {
+            Json::Array(items) => {
+                let items = items.iter().map(|item| self.copy(item));
+                items.collect::<Option<_>>().map(Json::Array)
+            }
+            Json::Object(members) => match members.get("$ref") {
+                Some(name) if members.len() == 1 => {
+                    // What refers to nothing stays as it is.
+                    let copy = self.follow(name, Self::copy);
+                    copy.unwrap_or_else(|_| Some(value.clone()))
+                }
+                _ => {
+                    let members = members
+                        .iter()
+                        .map(|(key, value)| Some((key.clone(), self.copy(value)?)));
+                    members.collect::<Option<_>>().map(Json::Object)
+                }
+            },
+            scalar => Some(scalar.clone()),
+        };
+        self.depth -= 1;
+        copy
+    }
+
     /// Compiles every item of an array, each at its place.
-    fn items(&mut self, items: &[Json]) -> Vec<Expr> {
+    fn each_item(
+        &mut self,
+        items: &[Json],
+        build: &mut dyn FnMut(&mut Self, usize, &Json) -> Expr,
+    ) -> Vec<Expr> {
         items
             .iter()
             .enumerate()
@@ -140,7 +196,7 @@ impl Walk<'_> {
                 self.inside(|walk| {
                     walk.place.push_index(index);
                     walk.site.push_index(index);
-                    walk.expression(item)
+                    build(walk, index, item)
                 })
             })
             .collect()
@@ -191,7 +247,7 @@ impl Walk<'_> {
             if self.with.evaluators_known {
                 self.report(problem);
             }
-            return Err(self.unevaluable(argument));
+            return Err(self.unevaluable(argument, Fault::Parse));
         };
         if self.references.contains(&name.as_str()) {
             let problem = self.problem(format!("the evaluator {name:?} refers to itself"));
@@ -271,7 +327,8 @@ fn all_or_fault(mut arguments: Vec<Expr>) -> Result<Vec<Expr>, Expr> {
     }
 }
 
-/// Evaluates an expression that reads nothing, once and for all.
+/// Evaluates an expression that reads nothing and repeats nothing, once and for all: what it gives is
+/// no larger than what it is made of, so that no rule grows by it.
 fn fold(expr: Expr) -> Expr {
     let context = Context::new(&Attributes::default());
     let arena = Bump::new();

@@ -3,8 +3,9 @@
 use serde_json::Value as Json;
 
 use super::encode::encode;
-use super::{Expr, Fault, Op, Operand, Scope, Tracer, run};
+use super::{Expr, Fault, Op, Operand, Scope, Tracer, Within, run};
 use crate::bucketing::{Bucketing, MAX_TOTAL_WEIGHT, Murmur, bucket};
+use crate::context::TARGETING_KEY;
 
 /// A compiled `fractional`.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ enum Unit {
     /// The first argument, unless it turns out to be an array: then that is the first entry, and
     /// the short form is used.
     Value { value: Expr, short: Murmur },
+    /// The same two inside a loop, where the short form looks for both keys in the item.
+    Inside { value: Option<Expr>, within: Within },
 }
 
 /// Who gets what.
@@ -48,14 +51,20 @@ enum Entry {
 
 impl Fractional {
     /// From the arguments, compiled.
-    pub(super) fn new(flag_key: &str, bucketing: Bucketing, arguments: Vec<Expr>) -> Self {
+    pub(super) fn new(
+        flag_key: &str,
+        bucketing: Bucketing,
+        within: Within,
+        arguments: Vec<Expr>,
+    ) -> Self {
         let mut arguments = arguments.into_iter().peekable();
         let short = short_prefix(flag_key, bucketing);
         let starts_with_entry =
             |expr: &Expr| matches!(expr.op, Op::List(_) | Op::Literal(Json::Array(_)));
-        let unit = match arguments.next_if(|first| !starts_with_entry(first)) {
-            Some(value) => Unit::Value { value, short },
-            None => Unit::Short(short),
+        let unit = match (within, arguments.next_if(|first| !starts_with_entry(first))) {
+            (Within::Context, Some(value)) => Unit::Value { value, short },
+            (Within::Context, None) => Unit::Short(short),
+            (within, value) => Unit::Inside { value, within },
         };
         let entries: Vec<Entry> = arguments.map(Entry::new).collect();
         Self {
@@ -65,12 +74,27 @@ impl Fractional {
         }
     }
 
-    /// Whether the targeting key can be read.
+    /// Whether the targeting key of the context can be read.
     pub(super) fn reads_targeting_key(&self) -> bool {
         match &self.unit {
             Unit::Short(_) => true,
             Unit::Value { value, .. } => !matches!(value.op, Op::Literal(_)),
+            Unit::Inside { .. } => false,
         }
+    }
+
+    /// Whether it can end in a fault where no argument does.
+    pub(super) fn fallible(&self) -> bool {
+        matches!(self.unit, Unit::Inside { .. })
+    }
+
+    pub(super) fn children(&self, see: &mut impl FnMut(&Expr)) {
+        match &self.unit {
+            Unit::Short(_) => {}
+            Unit::Value { value, .. } => see(value),
+            Unit::Inside { value, .. } => value.iter().for_each(&mut *see),
+        }
+        self.shares.children(see);
     }
 
     #[inline]
@@ -80,13 +104,16 @@ impl Fractional {
         tracer: &mut T,
     ) -> Result<Operand<'a>, Fault> {
         let (hash, first) = match &self.unit {
-            Unit::Short(prefix) => (self.short_hash(*prefix, scope), None),
+            Unit::Short(prefix) => (self.short_hash(*prefix, scope)?, None),
             Unit::Value { value, short } => {
                 let value = run(value, scope, tracer)?;
                 match value.items() {
-                    Some(_) => (self.short_hash(*short, scope), Some(value)),
-                    None => (self.value_hash(value, scope), None),
+                    Some(_) => (self.short_hash(*short, scope)?, Some(value)),
+                    None => (self.value_hash(value, scope)?, None),
                 }
+            }
+            Unit::Inside { value, within } => {
+                self.hash_inside(value.as_ref(), *within, scope, tracer)?
             }
         };
         match (&self.shares, first) {
@@ -111,30 +138,111 @@ impl Fractional {
     }
 
     #[inline]
-    fn short_hash(&self, mut prefix: Murmur, scope: &Scope<'_>) -> Option<u32> {
-        let key = scope
-            .context
-            .targeting_key()
-            .filter(|key| !key.is_empty())?;
+    fn short_hash(&self, mut prefix: Murmur, scope: &Scope<'_>) -> Result<Option<u32>, Fault> {
+        let key = scope.context.targeting_key().filter(|key| !key.is_empty());
+        let Some(key) = key else {
+            return Ok(None);
+        };
+        scope.steps.copy(key.len())?;
         match self.bucketing {
             Bucketing::V2 => prefix.update(key.as_bytes()),
             Bucketing::V3 => prefix.cbor_text(key),
         }
-        Some(prefix.finish())
+        Ok(Some(prefix.finish()))
     }
 
-    fn value_hash(&self, value: Operand<'_>, scope: &Scope<'_>) -> Option<u32> {
+    fn value_hash<'a>(&self, value: Operand<'a>, scope: &Scope<'a>) -> Result<Option<u32>, Fault> {
         match (self.bucketing, value) {
             (Bucketing::V2, Operand::Str(text)) if !text.is_empty() => {
-                Some(Murmur::hash(text.as_bytes()))
+                scope.steps.copy(text.len())?;
+                Ok(Some(Murmur::hash(text.as_bytes())))
             }
-            (Bucketing::V2, _) | (Bucketing::V3, Operand::Null) => None,
+            (Bucketing::V2, _) | (Bucketing::V3, Operand::Null) => Ok(None),
             (Bucketing::V3, value) => {
                 let mut murmur = Murmur::new();
-                encode(value, scope, &mut murmur);
-                Some(murmur.finish())
+                encode(value, scope, &mut murmur)?;
+                Ok(Some(murmur.finish()))
             }
         }
+    }
+
+    /// The hash, and the first argument where that is the first entry.
+    #[inline(never)]
+    fn hash_inside<'a, T: Tracer>(
+        &'a self,
+        value: Option<&'a Expr>,
+        within: Within,
+        scope: &Scope<'a>,
+        tracer: &mut T,
+    ) -> Result<(Option<u32>, Option<Operand<'a>>), Fault> {
+        let value = match value {
+            Some(value) => Some(run(value, scope, tracer)?),
+            None => None,
+        };
+        let first = value.filter(|value| value.items().is_some());
+        Ok(match (self.bucketing, value) {
+            (Bucketing::V2, Some(value @ Operand::Str(_))) => {
+                (self.value_hash(value, scope)?, None)
+            }
+            (Bucketing::V3, Some(value)) if first.is_none() => {
+                (self.value_hash(value, scope)?, None)
+            }
+            // In `V2` this looks for the keys also where what stays in the distribution is no entry.
+            (_, Some(_)) if first.is_none() => {
+                self.short_hash_inside(within, scope)?;
+                (None, None)
+            }
+            _ => (self.short_hash_inside(within, scope)?, first),
+        })
+    }
+
+    /// The short form of an item. An item that is no object has no members to look for, and a key that
+    /// is no text cannot be hashed as one: flagd fails.
+    fn short_hash_inside(&self, within: Within, scope: &Scope<'_>) -> Result<Option<u32>, Fault> {
+        let item = scope.data(within);
+        if !item.is_object() {
+            return Err(Fault::NoShortForm);
+        }
+        let flag_key = || match scope.member(item, "$flagd") {
+            None => Ok(Operand::Str("")),
+            Some(flagd) if flagd.is_object() => {
+                let key = scope.member(flagd, "flagKey");
+                Ok(key.unwrap_or(Operand::Str("")))
+            }
+            Some(_) => Err(Fault::NoShortForm),
+        };
+        let key = scope.member(item, TARGETING_KEY).unwrap_or(Operand::Null);
+        let mut murmur = Murmur::new();
+        match self.bucketing {
+            Bucketing::V2 => match (flag_key()?, key) {
+                (_, key) if is_empty(key) => Ok(None),
+                (Operand::Str(flag_key), Operand::Str(key)) => {
+                    scope.steps.copy(flag_key.len() + key.len())?;
+                    murmur.update(flag_key.as_bytes());
+                    murmur.update(key.as_bytes());
+                    Ok(Some(murmur.finish()))
+                }
+                _ => Err(Fault::NoShortForm),
+            },
+            Bucketing::V3 => match key {
+                Operand::Str(text) if !text.is_empty() => {
+                    murmur.cbor_array(2);
+                    encode(flag_key()?, scope, &mut murmur)?;
+                    encode(key, scope, &mut murmur)?;
+                    Ok(Some(murmur.finish()))
+                }
+                _ => Ok(None),
+            },
+        }
+    }
+}
+
+/// What counts as no key: JSONLogic's truth, but that an empty object is empty, too.
+fn is_empty(key: Operand<'_>) -> bool {
+    match key {
+        Operand::Json(Json::Object(members)) => members.is_empty(),
+        Operand::Number(value) => value == 0.0,
+        key => !key.truthy(),
     }
 }
 
@@ -299,6 +407,20 @@ impl Shares {
         Self::Constant {
             total,
             entries: cumulative.into_iter().zip(variants).collect(),
+        }
+    }
+
+    fn children(&self, see: &mut impl FnMut(&Expr)) {
+        match self {
+            Self::Constant { entries, .. } => entries.iter().for_each(|(_, expr)| see(expr)),
+            Self::Computed(entries) => entries.iter().for_each(|entry| match entry {
+                Entry::Pair { variant, weight } => {
+                    see(variant);
+                    weight.iter().for_each(&mut *see);
+                }
+                Entry::Computed(expr) => see(expr),
+                Entry::Invalid => {}
+            }),
         }
     }
 

@@ -12,13 +12,21 @@
 //! | the text of `true` | `True` | `true` |
 //! | `{"<": ["a", null]}` | as texts, `null` for null | not a number, so false |
 //! | `length` and index of a string | in characters | in UTF-16 units |
+//! | `{"%": [-5, 3]}` | 1: the sign of the divisor | -2 |
+//! | `{"/": [1, 0]}`, `{"%": [1, 0]}` | an error | infinite, not a number |
+//! | `{"max": [true, false]}` | true: a boolean stays one | 1 |
+//! | the third argument of `reduce` | a constant, never evaluated | evaluated |
+//!
+//! A number without a fraction is an integer, whoever wrote it (`10.0`) or computed it (`{"/": [20, 2]}`);
+//! Python tells the two apart. Integers are exact as far as 64 bits go; beyond, they are doubles.
 
-use std::borrow::Cow;
+use std::fmt::Write;
 
 use serde_json::Value as Json;
 
 use super::text::{self, SmallText};
-use crate::context::{Value, walk};
+use super::{Fault, Steps};
+use crate::context::Value;
 
 /// What an expression gives. Borrowed from the rule, the context or the arena of the evaluation.
 #[derive(Clone, Copy, Debug)]
@@ -35,10 +43,19 @@ pub(crate) enum Operand<'a> {
     Json(&'a Json),
     /// An array that was computed.
     List(&'a [Operand<'a>]),
+    /// What `reduce` looks at, as an object.
+    Frame(&'a Frame<'a>),
     /// The whole context.
     Context,
     /// `$flagd` as an object.
     Flagd,
+}
+
+/// What `reduce` looks at: an object with these two members.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Frame<'a> {
+    pub(crate) current: Operand<'a>,
+    pub(crate) accumulator: Operand<'a>,
 }
 
 impl<'a> From<Value<'a>> for Operand<'a> {
@@ -76,7 +93,16 @@ impl<'a> Operand<'a> {
             Self::Str(text) => !text.is_empty(),
             Self::Json(Json::Array(items)) => !items.is_empty(),
             Self::List(items) => !items.is_empty(),
-            Self::Json(_) | Self::Context | Self::Flagd => true,
+            Self::Json(_) | Self::Frame(_) | Self::Context | Self::Flagd => true,
+        }
+    }
+
+    /// Whether it is an object.
+    pub(crate) fn is_object(self) -> bool {
+        match self {
+            Self::Json(json) => json.is_object(),
+            Self::Frame(_) | Self::Context | Self::Flagd => true,
+            _ => false,
         }
     }
 
@@ -104,82 +130,98 @@ impl<'a> Operand<'a> {
     }
 
     /// What it counts as, where a number is needed; not a number where it is none.
-    pub(crate) fn to_number(self) -> Number {
-        if let Some(number) = self.numeric() {
-            return number;
+    pub(crate) fn to_number(self, steps: &Steps) -> Result<Number, Fault> {
+        let numeric = self.to_numeric(steps)?.numeric();
+        Ok(numeric.unwrap_or(Number::Float(f64::NAN)))
+    }
+
+    /// The same as an operand, where a boolean stays one. An array of one item counts as that item.
+    pub(crate) fn to_numeric(mut self, steps: &Steps) -> Result<Self, Fault> {
+        while let Some(items) = self.items().filter(|items| items.len() == 1) {
+            steps.take(1)?;
+            self = items.get(0);
         }
-        match self {
-            Self::Null => Number::Float(0.0),
-            Self::Str(text) => Number::Float(text::parse_number(text)),
-            _ => match self.items() {
-                Some(items) if items.len() == 0 => Number::Float(0.0),
-                Some(items) if items.len() == 1 => items.get(0).to_number(),
-                _ => Number::Float(f64::NAN),
-            },
+        if self.numeric().is_some() {
+            return Ok(self);
         }
+        Ok(Self::Number(match self {
+            Self::Null => 0.0,
+            Self::Str(text) => {
+                steps.read_number(text)?;
+                text::parse_number(text)
+            }
+            _ if self.items().is_some_and(|items| items.len() == 0) => 0.0,
+            _ => f64::NAN,
+        }))
     }
 
     /// What it counts as, where a text is needed. Only arrays allocate.
-    pub(crate) fn with_text<R>(self, read: impl FnOnce(&str) -> R) -> R {
+    pub(crate) fn with_text<R>(
+        self,
+        steps: &Steps,
+        read: impl FnOnce(&str) -> R,
+    ) -> Result<R, Fault> {
         match self {
-            Self::Str(text) => read(text),
-            Self::Json(Json::Array(_)) | Self::List(_) => read(&self.to_text()),
+            Self::Str(text) => Ok(read(text)),
+            Self::Json(Json::Array(_)) | Self::List(_) => {
+                let mut text = String::new();
+                self.write_text(&mut text, steps)?;
+                Ok(read(&text))
+            }
             _ => {
                 let mut small = SmallText::new();
-                self.write_text(&mut small).expect("scalars fit");
-                read(small.as_str())
+                self.write_text(&mut small, steps)?;
+                Ok(read(small.as_str()))
             }
         }
     }
 
-    /// What it counts as, where a text is needed.
-    pub(crate) fn to_text(self) -> Cow<'a, str> {
-        if let Self::Str(text) = self {
-            return Cow::Borrowed(text);
-        }
-        let mut text = String::new();
-        self.write_text(&mut text)
-            .expect("writing to a String does not fail");
-        Cow::Owned(text)
+    /// Writes what it counts as, where a text is needed.
+    pub(crate) fn write_text(self, out: &mut impl Write, steps: &Steps) -> Result<(), Fault> {
+        self.write_text_at(0, out, steps)
     }
 
-    fn write_text(self, out: &mut impl std::fmt::Write) -> std::fmt::Result {
-        match self {
+    fn write_text_at(self, depth: usize, out: &mut impl Write, steps: &Steps) -> Result<(), Fault> {
+        let written = match self {
             Self::Null => out.write_str("null"),
             Self::Bool(value) => out.write_str(if value { "True" } else { "False" }),
-            Self::Number(value) => text::write_number(value, out),
-            Self::Str(text) => out.write_str(text),
-            Self::Json(Json::Number(number)) => write!(out, "{number}"),
-            Self::Json(Json::Object(_)) | Self::Context | Self::Flagd => {
+            Self::Number(value) => {
+                steps.write_number()?;
+                text::write_number(value, out)
+            }
+            Self::Str(text) => {
+                steps.copy(text.len())?;
+                out.write_str(text)
+            }
+            Self::Json(Json::Number(number)) => {
+                steps.write_number()?;
+                write!(out, "{number}")
+            }
+            Self::Json(Json::Object(_)) | Self::Frame(_) | Self::Context | Self::Flagd => {
                 out.write_str("[object Object]")
             }
             Self::Json(_) | Self::List(_) => {
                 for (index, item) in self.items().into_iter().flatten().enumerate() {
                     if index > 0 {
-                        out.write_char(',')?;
+                        out.write_char(',').expect("there is room");
                     }
-                    item.write_text(out)?;
+                    steps.descend(depth)?;
+                    item.write_text_at(depth + 1, out, steps)?;
                 }
                 Ok(())
             }
-        }
+        };
+        written.expect("a string has room for everything, and a small text for a scalar");
+        Ok(())
     }
 
-    /// What a dotted path finds inside it.
-    pub(crate) fn walk(self, path: &str) -> Self {
-        match self {
-            Self::Str(text) => walk(Value::Str(text), path).into(),
-            Self::Json(json) => walk(Value::Json(json), path).into(),
-            _ => Self::Null,
-        }
-    }
-
-    /// As JSON, for a constant that was folded. `None` for what only an evaluation can know.
+    /// As JSON, for a constant that was folded. `None` for what only an evaluation can know, and for
+    /// what JSON cannot say: infinite, and not a number.
     pub(crate) fn to_json(self) -> Option<Json> {
         Some(match self {
             Self::Null => Json::Null,
             Self::Bool(value) => value.into(),
-            Self::Number(value) => value.into(),
+            Self::Number(value) => Json::Number(serde_json::Number::from_f64(value)?),
             Self::Str(text) => text.into(),
             Self::Json(json) => json.clone(),
             Self::List(items) => Json::Array(
@@ -188,35 +230,8 @@ impl<'a> Operand<'a> {
                     .map(|item| item.to_json())
                     .collect::<Option<_>>()?,
             ),
-            Self::Context | Self::Flagd => return None,
+            Self::Frame(_) | Self::Context | Self::Flagd => return None,
         })
-    }
-
-    /// For people: as compact JSON, shortened.
-    pub(crate) fn shown(self) -> String {
-        match self {
-            Self::Context => "the context".to_owned(),
-            Self::Flagd => "$flagd".to_owned(),
-            Self::Number(value) => {
-                let mut text = SmallText::new();
-                text::write_number(value, &mut text).expect("numbers fit");
-                text.as_str().to_owned()
-            }
-            other => other
-                .to_json()
-                .map_or_else(String::new, |json| shorten(&json.to_string())),
-        }
-    }
-}
-
-/// Characters that an expression or a value is shown with.
-const SHOWN_CHARACTERS: usize = 160;
-
-/// The first characters of a long text, for people.
-pub(crate) fn shorten(text: &str) -> String {
-    match text.char_indices().nth(SHOWN_CHARACTERS) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
     }
 }
 
@@ -278,8 +293,19 @@ impl<'a> Iterator for ItemsIter<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Number {
     Float(f64),
-    /// Beyond what a double holds.
+    /// Beyond what a double holds, and within 64 bits.
     Integer(i128),
+}
+
+impl Number {
+    /// The double that is nearest.
+    #[allow(clippy::cast_precision_loss)] // That is what it is for.
+    pub(crate) fn to_float(self) -> f64 {
+        match self {
+            Self::Float(value) => value,
+            Self::Integer(value) => value as f64,
+        }
+    }
 }
 
 impl PartialEq for Number {

@@ -1,36 +1,12 @@
 //! The one walk over a compiled rule.
 
-use bumpalo::Bump;
 use serde_json::Value as Json;
 
-use super::{Expr, Fault, Op, Operand, Strings, compare, sem_ver};
-use crate::context::{AttributeId, Context, look_up};
-
-/// What a walk may read. Nothing else exists for it.
-pub(crate) struct Scope<'a> {
-    pub(crate) context: &'a Context<'a>,
-    pub(crate) flag_key: &'a str,
-    /// Unix seconds.
-    pub(crate) now: u64,
-    /// Holds arrays that are computed; takes no memory before the first of them.
-    pub(crate) arena: &'a Bump,
-}
-
-impl<'a> Scope<'a> {
-    pub(crate) fn new(
-        context: &'a Context<'a>,
-        flag_key: &'a str,
-        now: u64,
-        arena: &'a Bump,
-    ) -> Self {
-        Self {
-            context,
-            flag_key,
-            now,
-            arena,
-        }
-    }
-}
+use super::arithmetic::arithmetic;
+use super::concat::{cat, merge, substr};
+use super::operand::Number;
+use super::{Expr, Fault, ItemRead, Key, Op, Operand, Scope, Strings, compare, sem_ver};
+use crate::context::AttributeId;
 
 /// Listens to a walk.
 pub(crate) trait Tracer {
@@ -38,6 +14,8 @@ pub(crate) trait Tracer {
     const LISTENS: bool;
     /// An operator begins.
     fn enter(&mut self, site: u32);
+    /// The innermost operator, a loop, comes to an item.
+    fn item(&mut self, index: usize);
     /// The innermost operator read an attribute.
     fn read(&mut self, id: AttributeId, value: Operand<'_>);
     /// The innermost operator has something to say about how it decided.
@@ -54,6 +32,8 @@ impl Tracer for Silent {
     #[inline]
     fn enter(&mut self, _: u32) {}
     #[inline]
+    fn item(&mut self, _: usize) {}
+    #[inline]
     fn read(&mut self, _: AttributeId, _: Operand<'_>) {}
     #[inline]
     fn note(&mut self, _: impl FnOnce() -> String) {}
@@ -64,8 +44,8 @@ impl Tracer for Silent {
 /// Evaluates one expression. It recurses as deep as the rule nests, which is bounded when it is
 /// compiled.
 ///
-/// In three parts, the more frequent the smaller, because the frame of a function is as large as its
-/// largest branch: here what needs no call, then [`frequent`], then [`other`].
+/// In four parts, the more frequent the smaller, because the frame of a function is as large as its
+/// largest branch: here what needs no call, then [`frequent`], then [`other`], then [`rare`].
 #[inline]
 pub(crate) fn run<'a, T: Tracer>(
     expr: &'a Expr,
@@ -95,6 +75,7 @@ fn is_step(op: &Op) -> bool {
         op,
         Op::Literal(_)
             | Op::Attribute { .. }
+            | Op::Item(_)
             | Op::Timestamp
             | Op::List(_)
             | Op::All { .. }
@@ -128,7 +109,7 @@ fn other<'a, T: Tracer>(
         Op::Attribute { id, default } => {
             let value = Operand::from(scope.context.get(*id));
             tracer.read(*id, value);
-            or_default(value, default.as_deref(), scope, tracer)?
+            or_default(found(value), default.as_deref(), scope, tracer)?
         }
         Op::And(all) => return run_and(all, scope, tracer),
         Op::Or(any) => return run_or(any, scope, tracer),
@@ -140,9 +121,9 @@ fn other<'a, T: Tracer>(
         } => {
             let [a, b] = run_all(sides, scope, tracer)?;
             let equal = if *strict {
-                compare::strict_equal(a, b)
+                compare::strict_equal(a, b, scope)?
             } else {
-                compare::loose_equal(a, b)
+                compare::loose_equal(a, b, scope)?
             };
             Operand::Bool(equal != *negated)
         }
@@ -156,46 +137,47 @@ fn other<'a, T: Tracer>(
                 Some(upper) => run(upper, scope, tracer)?,
                 None => Operand::Null,
             };
-            let between = matches!(upper, Operand::Null) || compare::ordered(*relation, b, upper);
-            Operand::Bool(between && compare::ordered(*relation, a, b))
+            let in_order = |a, b| compare::ordered(*relation, a, b, scope);
+            let unbounded = matches!(upper, Operand::Null);
+            Operand::Bool(in_order(a, b)? && (unbounded || in_order(b, upper)?))
         }
         Op::In { needle, haystack } => {
             let needle = run(needle, scope, tracer)?;
             let haystack = run(haystack, scope, tracer)?;
-            Operand::Bool(compare::contains(haystack, needle))
+            Operand::Bool(compare::contains(haystack, needle, scope)?)
         }
         Op::InItems { needle, items } => {
             let needle = run(needle, scope, tracer)?;
             for item in items {
-                if compare::strict_equal(run(item, scope, tracer)?, needle) {
+                if compare::strict_equal(run(item, scope, tracer)?, needle, scope)? {
                     return Ok(Operand::Bool(true));
                 }
             }
             Operand::Bool(false)
         }
-        Op::StartsWith(sides) => both_strings(run_all(sides, scope, tracer)?, |text, part| {
-            text.starts_with(part)
-        }),
-        Op::EndsWith(sides) => both_strings(run_all(sides, scope, tracer)?, |text, part| {
-            text.ends_with(part)
-        }),
+        Op::StartsWith(sides) => match run_all(sides, scope, tracer)? {
+            [Operand::Str(whole), Operand::Str(part)] => {
+                scope.steps.copy(part.len())?;
+                Operand::Bool(whole.starts_with(part))
+            }
+            _ => Operand::Null,
+        },
+        Op::EndsWith(sides) => match run_all(sides, scope, tracer)? {
+            [Operand::Str(whole), Operand::Str(part)] => {
+                scope.steps.copy(part.len())?;
+                Operand::Bool(whole.ends_with(part))
+            }
+            _ => Operand::Null,
+        },
         Op::SemVer(arguments) => {
             let [a, operator, b] = run_all(arguments, scope, tracer)?;
-            sem_ver::sem_ver(a, operator, b).map_or(Operand::Null, Operand::Bool)
+            sem_ver::sem_ver(a, operator, b, &scope.steps)?.map_or(Operand::Null, Operand::Bool)
         }
-        Op::Timestamp => timestamp(scope.now),
+        Op::Timestamp => scope.timestamp(),
         Op::Context => Operand::Context,
         Op::Flagd => Operand::Flagd,
-        Op::Path { path, default } => {
-            let path = run(path, scope, tracer)?;
-            let value = read_path(path, scope);
-            tracer.note(|| format!("{} is {}", path.to_text(), value.shown()));
-            or_default(value, default.as_deref(), scope, tracer)?
-        }
         Op::List(items) => {
-            let list = scope
-                .arena
-                .alloc_slice_fill_copy(items.len(), Operand::Null);
+            let list = scope.list(items.len());
             for (place, item) in list.iter_mut().zip(items) {
                 *place = run(item, scope, tracer)?;
             }
@@ -212,10 +194,73 @@ fn other<'a, T: Tracer>(
             wanted
         }
         Op::Fault(fault) => return Err(*fault),
-        Op::If(_) | Op::InStrings { .. } | Op::Fractional(_) => {
-            unreachable!("`frequent` has evaluated these")
-        }
+        _ => return rare(expr, scope, tracer),
     })
+}
+
+#[inline(never)]
+fn rare<'a, T: Tracer>(
+    expr: &'a Expr,
+    scope: &Scope<'a>,
+    tracer: &mut T,
+) -> Result<Operand<'a>, Fault> {
+    match &expr.op {
+        Op::Item(read) => read_item(read, scope, tracer),
+        Op::Path {
+            path,
+            default,
+            within,
+        } => {
+            let path = run(path, scope, tracer)?;
+            let value = scope.find(scope.data(*within), path)?;
+            tracer.note(|| {
+                let value = value.unwrap_or(Operand::Null);
+                format!("{} is {}", path.shown(), value.shown())
+            });
+            or_default(value, default.as_deref(), scope, tracer)
+        }
+        Op::Arithmetic { operation, of } => arithmetic(*operation, of, scope, tracer),
+        Op::Cat(of) => cat(of, scope, tracer),
+        Op::Substr(of) => substr(of, scope, tracer),
+        Op::Merge(of) => merge(of, scope, tracer),
+        Op::Missing(missing) => missing.run(scope, tracer),
+        Op::Loop(inner) => inner.run(scope, tracer),
+        _ => unreachable!("`frequent` and `other` have evaluated everything else"),
+    }
+}
+
+/// `var` inside a loop.
+fn read_item<'a, T: Tracer>(
+    read: &'a ItemRead,
+    scope: &Scope<'a>,
+    tracer: &mut T,
+) -> Result<Operand<'a>, Fault> {
+    let item = scope.item.get();
+    let value = match &read.key {
+        Key::Whole => Some(item),
+        // A null in an array is found.
+        Key::Index(index) => scope.at(item, Number::Float(*index))?,
+        Key::Path(path) => found(scope.walk(item, path)?),
+    };
+    tracer.note(|| {
+        let value = value.unwrap_or(Operand::Null).shown();
+        match (&read.key, item) {
+            (Key::Whole, _) => format!("the item is {value}"),
+            (Key::Index(index), _) => format!("{index} of the item is {value}"),
+            (Key::Path(path), Operand::Frame(_)) => format!("{path} is {value}"),
+            (Key::Path(path), _) => format!("{path} of the item is {value}"),
+        }
+    });
+    or_default(value, read.default.as_ref(), scope, tracer)
+}
+
+/// What is absent is null, and the other way around.
+#[inline]
+fn found(value: Operand<'_>) -> Option<Operand<'_>> {
+    match value {
+        Operand::Null => None,
+        value => Some(value),
+    }
 }
 
 fn run_all<'a, const N: usize, T: Tracer>(
@@ -318,7 +363,7 @@ fn run_or<'a, T: Tracer>(
 
 #[inline]
 fn or_default<'a, T: Tracer>(
-    value: Operand<'a>,
+    value: Option<Operand<'a>>,
     default: Option<&'a Expr>,
     scope: &Scope<'a>,
     tracer: &mut T,
@@ -327,62 +372,9 @@ fn or_default<'a, T: Tracer>(
         // flagd evaluates the default in any case, and fails with it.
         (_, Some(default)) if default.fallible => {
             let default = run(default, scope, tracer)?;
-            Ok(if matches!(value, Operand::Null) {
-                default
-            } else {
-                value
-            })
+            Ok(value.unwrap_or(default))
         }
-        (Operand::Null, Some(default)) => run(default, scope, tracer),
-        _ => Ok(value),
+        (None, Some(default)) => run(default, scope, tracer),
+        (value, _) => Ok(value.unwrap_or(Operand::Null)),
     }
-}
-
-fn both_strings(
-    sides: [Operand<'_>; 2],
-    test: impl FnOnce(&str, &str) -> bool,
-) -> Operand<'static> {
-    match sides {
-        [Operand::Str(whole), Operand::Str(part)] => Operand::Bool(test(whole, part)),
-        _ => Operand::Null,
-    }
-}
-
-#[allow(clippy::cast_precision_loss)] // Seconds reach 2^53 in 285 million years.
-fn timestamp(now: u64) -> Operand<'static> {
-    Operand::Number(now as f64)
-}
-
-/// What a computed path finds. A number finds nothing, for the context is an object.
-fn read_path<'a>(path: Operand<'a>, scope: &Scope<'a>) -> Operand<'a> {
-    if matches!(path, Operand::Null | Operand::Str("")) {
-        return Operand::Context;
-    }
-    if path.numeric().is_some() {
-        return Operand::Null;
-    }
-    let path = path.to_text();
-    if let Some(rest) = path.strip_prefix("$flagd") {
-        return match (rest, rest.strip_prefix('.')) {
-            ("", _) => Operand::Flagd,
-            (_, Some("flagKey")) => Operand::Str(scope.flag_key),
-            (_, Some("timestamp")) => timestamp(scope.now),
-            (_, Some(rest)) => match rest.strip_prefix("flagKey.") {
-                Some(rest) => Operand::Str(scope.flag_key).walk(rest),
-                None => Operand::Null,
-            },
-            (_, None) => read_tree(&path, scope),
-        };
-    }
-    read_tree(&path, scope)
-}
-
-fn read_tree<'a>(path: &str, scope: &Scope<'a>) -> Operand<'a> {
-    if path == crate::context::TARGETING_KEY {
-        return scope.context.get(AttributeId::TARGETING_KEY).into();
-    }
-    scope
-        .context
-        .tree()
-        .map_or(Operand::Null, |tree| look_up(tree, path).into())
 }

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 
 use serde_json::Value as Json;
 
-use super::operand::Operand;
 use super::text::SmallText;
+use super::{Fault, Operand, Steps};
 
 /// A version, borrowed from its text. Numbers are kept as digits, so none is too large.
 #[derive(Clone, Copy)]
@@ -18,31 +18,41 @@ struct Version<'t> {
 }
 
 /// The result of `sem_ver`, or `None` for null: a version or an operator that is none.
-pub(super) fn sem_ver(a: Operand<'_>, operator: Operand<'_>, b: Operand<'_>) -> Option<bool> {
+pub(super) fn sem_ver(
+    a: Operand<'_>,
+    operator: Operand<'_>,
+    b: Operand<'_>,
+    steps: &Steps,
+) -> Result<Option<bool>, Fault> {
     let Operand::Str(operator) = operator else {
-        return None;
+        return Ok(None);
     };
-    with_text(a, |a| {
+    for version in [a, b] {
+        if let Operand::Str(text) = version {
+            steps.scan(text.len())?;
+        }
+    }
+    Ok(with_text(a, |a| {
         with_text(b, |b| {
             compare(Version::parse(a)?, operator, Version::parse(b)?)
         })
-    })
+    }))
 }
 
 /// Reads what can say a version: a string, or a number by its shortest digits (1.2 is `1.2.0`).
 /// Larger numbers are written with an exponent, which no version has.
 fn with_text<R>(operand: Operand<'_>, read: impl FnOnce(&str) -> Option<R>) -> Option<R> {
     const FIRST_WITH_EXPONENT: f64 = 1e16;
+    let mut digits = SmallText::new();
     match operand {
-        Operand::Str(text) => read(text),
+        Operand::Str(text) => return read(text),
         Operand::Number(number) if number.abs() < FIRST_WITH_EXPONENT => {
-            let mut digits = SmallText::new();
             write!(digits, "{number}").ok()?;
-            read(digits.as_str())
         }
-        Operand::Json(Json::Number(_)) => operand.with_text(read),
-        _ => None,
+        Operand::Json(Json::Number(number)) => write!(digits, "{number}").ok()?,
+        _ => return None,
     }
+    read(digits.as_str())
 }
 
 fn compare(a: Version<'_>, operator: &str, b: Version<'_>) -> Option<bool> {

@@ -13,13 +13,17 @@ pub(super) enum Arity {
     Own,
     /// Not in `targeting.json` at all; the word that is.
     Instead(&'static str),
+    /// Not in `targeting.json` at all, and it does nothing.
+    Idle,
 }
 
 const ANY: usize = usize::MAX;
 
-/// The operators that are compiled.
-pub(super) const KNOWN: [(&str, Arity); 20] = [
+/// Every operator.
+pub(super) const KNOWN: [(&str, Arity); 39] = [
     ("var", Arity::Own),
+    ("missing", Arity::List(0, ANY)),
+    ("missing_some", Arity::List(2, 2)),
     ("if", Arity::List(1, ANY)),
     ("?:", Arity::Instead("if")),
     ("and", Arity::List(1, ANY)),
@@ -34,34 +38,28 @@ pub(super) const KNOWN: [(&str, Arity); 20] = [
     ("<=", Arity::List(2, 3)),
     (">", Arity::List(2, 2)),
     (">=", Arity::List(2, 2)),
+    ("+", Arity::List(1, ANY)),
+    ("-", Arity::List(1, ANY)),
+    ("*", Arity::List(2, ANY)),
+    ("/", Arity::List(2, 2)),
+    ("%", Arity::List(2, 2)),
+    ("min", Arity::List(1, ANY)),
+    ("max", Arity::List(1, ANY)),
+    ("map", Arity::List(2, 2)),
+    ("filter", Arity::List(2, 2)),
+    ("reduce", Arity::List(3, 3)),
+    ("all", Arity::List(2, 2)),
+    ("none", Arity::List(2, 2)),
+    ("some", Arity::List(2, 2)),
+    ("merge", Arity::List(1, ANY)),
     ("in", Arity::List(2, 2)),
+    ("cat", Arity::List(1, ANY)),
+    ("substr", Arity::List(2, 3)),
+    ("log", Arity::Idle),
     ("starts_with", Arity::List(2, 2)),
     ("ends_with", Arity::List(2, 2)),
     ("sem_ver", Arity::List(3, 3)),
     ("fractional", Arity::List(1, ANY)),
-];
-
-/// Operators of JSONLogic that this version does not compile.
-pub(super) const MISSING: [&str; 19] = [
-    "missing",
-    "missing_some",
-    "+",
-    "-",
-    "*",
-    "/",
-    "%",
-    "min",
-    "max",
-    "cat",
-    "substr",
-    "merge",
-    "map",
-    "filter",
-    "reduce",
-    "all",
-    "none",
-    "some",
-    "log",
 ];
 
 /// What is wrong with the number of arguments, and what to do.
@@ -75,6 +73,10 @@ pub(super) fn check(operator: &str, arity: Arity, argument: &Json) -> Option<(St
         (Arity::Instead(word), _) => Some((
             format!("flagd's schema does not know `{operator}`: write `{word}`"),
             format!("replace `{operator}` by `{word}`, which does the same"),
+        )),
+        (Arity::Idle, _) => Some((
+            format!("flagd's schema does not know `{operator}`, which only gives its argument"),
+            "write the argument alone".to_owned(),
         )),
         (Arity::List(..), None) => Some((
             format!("the arguments of `{operator}` are a list"),

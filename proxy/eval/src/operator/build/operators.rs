@@ -2,10 +2,13 @@
 
 use serde_json::Value as Json;
 
-use super::arguments::{self, KNOWN, MISSING};
+use super::arguments::{self, KNOWN};
 use super::{Walk, all_or_fault, fold, literal, substituted};
 use crate::context::AttributeId;
-use crate::operator::{Expr, Fault, Fractional, Op, Operand, Relation, Strings};
+use crate::operator::{
+    Arithmetic, Expr, Fault, Fractional, LoopKind, Op, Relation, Strings, Within,
+};
+use crate::problem::Severity;
 
 impl Walk<'_> {
     /// `{operator: argument}`; the walk stands at the object.
@@ -19,21 +22,34 @@ impl Walk<'_> {
             walk.site.push_key(operator);
             let known = KNOWN.iter().find(|(known, _)| *known == operator);
             let Some((_, arity)) = known else {
-                walk.unknown(operator);
-                return walk.unevaluable(argument);
+                let problem = walk.problem(format!("there is no operator {operator:?}"));
+                let names = KNOWN.iter().map(|(known, _)| *known);
+                walk.report(problem.suggest(operator, names));
+                let fault = match operator.split_once('.') {
+                    // flagd looks for an operator inside another, and that fails in its own way.
+                    Some((first, _)) if is_eager(first) => Fault::NotAnOperator,
+                    _ => Fault::Parse,
+                };
+                return walk.unevaluable(argument, fault);
             };
             let shape = substituted(walk.with.evaluators, argument);
             if let Some((message, help)) = arguments::check(operator, *arity, shape) {
-                let problem = walk.problem(message);
+                let mut problem = walk.problem(message);
+                if operator == "log" {
+                    problem.severity = Severity::Warning;
+                }
                 walk.report(problem.help(help));
             }
             let outer = walk.here;
             let here = u32::try_from(walk.sites.len()).expect("the number of sites is bounded");
             walk.sites.push(walk.site.as_str().into());
             walk.here = here;
-            let arguments = walk.arguments(argument);
-            walk.here = here;
-            let expr = walk.compile(operator, arguments);
+            let expr = if let Some(kind) = LoopKind::from_name(operator) {
+                walk.loop_over(kind, argument)
+            } else {
+                let arguments = walk.arguments(argument);
+                walk.compile(operator, arguments)
+            };
             walk.here = outer;
             expr
         })
@@ -41,19 +57,36 @@ impl Walk<'_> {
 
     /// The arguments of an operator: one that stands alone is a list of one, unless it refers to a list.
     fn arguments(&mut self, argument: &Json) -> Vec<Expr> {
+        self.each_argument(argument, |walk, _, value| walk.expression(value))
+    }
+
+    /// The arguments of an operator, each compiled by `build`, which is told its index.
+    pub(super) fn each_argument(
+        &mut self,
+        argument: &Json,
+        mut build: impl FnMut(&mut Self, usize, &Json) -> Expr,
+    ) -> Vec<Expr> {
+        self.each_argument_of(argument, &mut build)
+    }
+
+    fn each_argument_of(
+        &mut self,
+        argument: &Json,
+        build: &mut dyn FnMut(&mut Self, usize, &Json) -> Expr,
+    ) -> Vec<Expr> {
         match argument {
-            Json::Array(items) => self.items(items),
+            Json::Array(items) => self.each_item(items, build),
             Json::Object(members) if substituted(self.with.evaluators, argument).is_array() => {
                 let name = members.get("$ref").unwrap_or(&Json::Null);
-                self.follow(name, Self::arguments)
+                self.follow(name, |walk, list| walk.each_argument_of(list, build))
                     .unwrap_or_else(|fault| vec![fault])
             }
-            single => vec![self.expression(single)],
+            single => vec![build(self, 0, single)],
         }
     }
 
     /// What no operator is there for: flagd evaluates the arguments before it finds out.
-    pub(super) fn unevaluable(&mut self, argument: &Json) -> Expr {
+    pub(super) fn unevaluable(&mut self, argument: &Json, fault: Fault) -> Expr {
         let arguments = match all_or_fault(self.arguments(argument)) {
             Ok(arguments) => arguments,
             Err(fault) => return fault,
@@ -62,7 +95,7 @@ impl Walk<'_> {
             .into_iter()
             .filter(|argument| argument.fallible)
             .collect();
-        let fault = self.expr(Op::Fault(Fault::Parse));
+        let fault = self.expr(Op::Fault(fault));
         if all.is_empty() {
             return fault;
         }
@@ -80,17 +113,6 @@ impl Walk<'_> {
             fallible: true,
             ..self.expr(op)
         }
-    }
-
-    fn unknown(&mut self, operator: &str) {
-        let problem = if MISSING.contains(&operator) {
-            self.problem(format!("this version does not evaluate `{operator}` yet"))
-                .help("write the rule without it; until then this flag has the error PARSE_ERROR")
-        } else {
-            self.problem(format!("there is no operator {operator:?}"))
-                .suggest(operator, KNOWN.iter().map(|(known, _)| *known))
-        };
-        self.report(problem);
     }
 
     fn compile(&mut self, operator: &str, arguments: Vec<Expr>) -> Expr {
@@ -141,6 +163,20 @@ impl Walk<'_> {
             ">" => order(Relation::Greater, &mut arguments),
             ">=" => order(Relation::GreaterOrEqual, &mut arguments),
             "in" => membership(&mut arguments),
+            "+" => arithmetic(Arithmetic::Add, &mut arguments),
+            "-" => arithmetic(Arithmetic::Subtract, &mut arguments),
+            "*" => arithmetic(Arithmetic::Multiply, &mut arguments),
+            "/" => arithmetic(Arithmetic::Divide, &mut arguments),
+            "%" => arithmetic(Arithmetic::Remainder, &mut arguments),
+            "min" => arithmetic(Arithmetic::Least, &mut arguments),
+            "max" => arithmetic(Arithmetic::Greatest, &mut arguments),
+            "cat" => Op::Cat(arguments.rest.by_ref().collect()),
+            "substr" => Op::Substr(Box::new(arguments.array())),
+            "merge" => Op::Merge(arguments.rest.by_ref().collect()),
+            "missing" => self.missing(&mut arguments),
+            "missing_some" => self.missing_some(&mut arguments),
+            // It does nothing but give its argument.
+            "log" => arguments.next().op,
             "fractional" => self.fractional(arguments.rest.by_ref().collect()),
             // These take an exact number of arguments, and give null for any other.
             "starts_with" if arguments.rest.len() == 2 => {
@@ -150,119 +186,68 @@ impl Walk<'_> {
             "sem_ver" if arguments.rest.len() == 3 => Op::SemVer(Box::new(arguments.array())),
             _ => Op::Literal(Json::Null),
         };
-        let reads_nothing = constant && !matches!(op, Op::Fractional(_)) && operator != "var";
+        let reads = matches!(op, Op::Fractional(_) | Op::Missing(_)) || operator == "var";
+        let reads_nothing = constant && !reads;
+        let may_fail = may_fail(&op);
         let mut expr = self.expr(op);
-        expr.fallible |= fallible;
+        expr.fallible |= fallible || may_fail;
         // What is left is ignored, though not before it was evaluated.
-        let mut all = vec![expr];
-        all.extend(arguments.rest.filter(|argument| argument.fallible));
-        let expr = match <[Expr; 1]>::try_from(all) {
-            Ok([expr]) => expr,
-            Err(all) => self.all(all, 0),
+        let mut all: Vec<Expr> = arguments
+            .rest
+            .filter(|argument| argument.fallible)
+            .collect();
+        let expr = if all.is_empty() {
+            expr
+        } else if may_fail {
+            all.push(expr);
+            let last = all.len() - 1;
+            self.all(all, last)
+        } else {
+            all.insert(0, expr);
+            self.all(all, 0)
         };
         if reads_nothing { fold(expr) } else { expr }
     }
 
     fn fractional(&mut self, arguments: Vec<Expr>) -> Op {
-        let fractional = Fractional::new(self.with.flag_key, self.with.bucketing, arguments);
+        if arguments.is_empty() {
+            return Op::Literal(Json::Null);
+        }
+        let (flag_key, bucketing) = (self.with.flag_key, self.with.bucketing);
+        let fractional = Fractional::new(flag_key, bucketing, self.within, arguments);
         if fractional.reads_targeting_key() {
             self.reads.insert(AttributeId::TARGETING_KEY);
         }
         Op::Fractional(Box::new(fractional))
     }
+}
 
-    /// `var`: a path, and a default where there is nothing.
-    fn variable(&mut self, arguments: &mut Arguments) -> Op {
-        if arguments.rest.len() > 2 {
-            let problem = self.problem("`var` takes a path and a default, and nothing more");
-            self.report(problem.help("some evaluators fail here: remove what follows the default"));
-            return Op::Fault(Fault::General);
-        }
-        let path = arguments.next();
-        let default = arguments.rest.next().map(Box::new);
-        let Some(constant) = literal(&path) else {
-            // It may turn out to be any path there is.
-            self.reads_tree = true;
-            self.reads_time = true;
-            self.reads.insert(AttributeId::TARGETING_KEY);
-            return self.with_default(
-                Op::Path {
-                    path: Box::new(path),
-                    default: None,
-                },
-                default,
-            );
-        };
-        match constant {
-            Json::Null => {
-                let op = self.whole_context();
-                self.with_default(op, default)
-            }
-            Json::String(path) if path.is_empty() => {
-                let op = self.whole_context();
-                self.with_default(op, default)
-            }
-            // The context is an object, which has no numbered members.
-            Json::Number(_) | Json::Bool(_) => self.with_default(Op::Literal(Json::Null), default),
-            other => {
-                let path = Operand::from(other).to_text();
-                let op = self.path(&path);
-                self.with_default(op, default)
-            }
-        }
-    }
+/// Whether flagd looks this operator up by its name, after it has evaluated the arguments.
+fn is_eager(operator: &str) -> bool {
+    let lazy =
+        matches!(operator, "if" | "?:" | "and" | "or") || LoopKind::from_name(operator).is_some();
+    !lazy && KNOWN.iter().any(|(known, _)| *known == operator)
+}
 
-    fn whole_context(&mut self) -> Op {
-        self.reads_tree = true;
-        self.reads_time = true;
-        self.reads.insert(AttributeId::TARGETING_KEY);
-        Op::Context
+/// Whether an operator can end in a fault although no argument does.
+fn may_fail(op: &Op) -> bool {
+    let finite = |expr: &Expr| matches!(&expr.op, Op::Literal(json) if !json.is_string() && !json.is_array());
+    match op {
+        Op::Arithmetic { operation, .. } => operation.fallible(),
+        Op::Substr(arguments) => !arguments[1..].iter().all(finite),
+        Op::Path { within, .. } => *within != Within::Context,
+        Op::Missing(missing) => missing.fallible(),
+        Op::Fractional(fractional) => fractional.fallible(),
+        _ => false,
     }
+}
 
-    /// A constant path that is not empty.
-    fn path(&mut self, path: &str) -> Op {
-        let (first, rest) = match path.split_once('.') {
-            Some((first, rest)) => (first, Some(rest)),
-            None => (path, None),
-        };
-        if first != "$flagd" {
-            let id = self.with.attributes.intern(path);
-            self.reads.insert(id);
-            return Op::Attribute { id, default: None };
-        }
-        let flag_key = Operand::Str(self.with.flag_key);
-        let constant = match rest {
-            None => {
-                self.reads_time = true;
-                return Op::Flagd;
-            }
-            Some("timestamp") => {
-                self.reads_time = true;
-                return Op::Timestamp;
-            }
-            Some("flagKey") => flag_key,
-            Some(rest) => match rest.strip_prefix("flagKey.") {
-                Some(rest) => flag_key.walk(rest),
-                None => Operand::Null,
-            },
-        };
-        Op::Literal(constant.to_json().unwrap_or(Json::Null))
-    }
-
-    /// Adds the default to what can be absent. For anything else it is only evaluated, which matters
-    /// where it can end in a fault.
-    fn with_default(&self, op: Op, default: Option<Box<Expr>>) -> Op {
-        match (op, default) {
-            (Op::Attribute { id, .. }, default) => Op::Attribute { id, default },
-            (Op::Path { path, .. }, default) => Op::Path { path, default },
-            (Op::Literal(Json::Null), Some(default)) => default.op,
-            (op, Some(default)) if default.fallible => Op::All {
-                of: Box::new([self.expr(op), *default]),
-                result: 0,
-            },
-            (op, _) => op,
-        }
-    }
+fn arithmetic(operation: Arithmetic, arguments: &mut Arguments) -> Op {
+    let of = match operation.arguments() {
+        Some(2) => arguments.array::<2>().into(),
+        _ => arguments.rest.by_ref().collect(),
+    };
+    Op::Arithmetic { operation, of }
 }
 
 fn order(relation: Relation, arguments: &mut Arguments) -> Op {
@@ -299,13 +284,13 @@ fn membership(arguments: &mut Arguments) -> Op {
 }
 
 /// Arguments in order; those that are not there are null.
-struct Arguments {
-    rest: std::vec::IntoIter<Expr>,
+pub(super) struct Arguments {
+    pub(super) rest: std::vec::IntoIter<Expr>,
     fill: u32,
 }
 
 impl Arguments {
-    fn next(&mut self) -> Expr {
+    pub(super) fn next(&mut self) -> Expr {
         self.rest.next().unwrap_or(Expr {
             op: Op::Literal(Json::Null),
             site: self.fill,

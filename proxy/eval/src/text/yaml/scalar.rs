@@ -6,7 +6,7 @@ use saphyr_parser::{ScalarStyle, Tag};
 use serde_json::{Number, Value};
 
 use super::refuse;
-use crate::operator::operand::shorten;
+use crate::operator::shorten;
 use crate::text::{Location, SyntaxError};
 
 pub(super) fn check_tag(
