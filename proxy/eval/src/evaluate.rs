@@ -1,5 +1,7 @@
 //! (Snapshot, Context, Moment) to a Decision; pure, and without allocation.
 
+use std::cell::Cell;
+
 use bumpalo::Bump;
 use serde_json::Value as Json;
 
@@ -282,13 +284,8 @@ pub fn evaluate_with<'s>(
     moment: Moment,
     overrides: &impl Overrides,
 ) -> Decision<'s> {
-    let asked = Asked {
-        snapshot,
-        context,
-        moment,
-        overrides,
-    };
-    decide(&asked, flag, &mut Silent)
+    let asked = Asked::new(snapshot, context, moment, overrides);
+    decide::<_, _, UNCOUNTED>(&asked, flag, &mut Silent)
 }
 
 /// What a decision is made from.
@@ -297,19 +294,43 @@ pub(crate) struct Asked<'s, 'c, O> {
     pub(crate) context: &'c Context<'c>,
     pub(crate) moment: Moment,
     pub(crate) overrides: &'c O,
+    /// Steps that rules of prerequisites have taken for it so far.
+    pub(crate) spent: Cell<usize>,
 }
+
+impl<'s, 'c, O> Asked<'s, 'c, O> {
+    pub(crate) fn new(
+        snapshot: &'s Snapshot,
+        context: &'c Context<'c>,
+        moment: Moment,
+        overrides: &'c O,
+    ) -> Self {
+        Self {
+            snapshot,
+            context,
+            moment,
+            overrides,
+            spent: Cell::new(0),
+        }
+    }
+}
+
+/// Whether a rule's steps are counted in [`Asked::spent`]: those of prerequisites are, those of the flag
+/// that is asked about are not.
+pub(crate) const COUNTED: bool = true;
+pub(crate) const UNCOUNTED: bool = false;
 
 /// What a request gets: an override first.
 pub(crate) fn serve<'s, O: Overrides>(asked: &Asked<'s, '_, O>, index: FlagIndex) -> Decision<'s> {
     match asked.overrides.find(index, asked.context) {
         Some(overridden) => Decision::overridden(asked.snapshot.flag(index), overridden),
-        None => decide(asked, index, &mut Silent),
+        None => decide::<_, _, COUNTED>(asked, index, &mut Silent),
     }
 }
 
 /// The walk that [`evaluate`] and [`crate::explain()`] share.
 #[inline]
-pub(crate) fn decide<'s, O: Overrides, W: Watch>(
+pub(crate) fn decide<'s, O: Overrides, W: Watch, const COUNT: bool>(
     asked: &Asked<'s, '_, O>,
     index: FlagIndex,
     watch: &mut W,
@@ -319,17 +340,16 @@ pub(crate) fn decide<'s, O: Overrides, W: Watch>(
         return Decision::of(flag, None, Reason::Disabled);
     }
     match &flag.gates {
-        None => by_rule(flag, asked.context, asked.moment, watch),
-        Some(gates) => decide_gated(asked, index, flag, gates, watch),
+        None => by_rule::<_, _, COUNT>(asked, flag, watch),
+        Some(gates) => decide_gated::<_, _, COUNT>(asked, index, flag, gates, watch),
     }
 }
 
 /// Decides a flag that is enabled and whose gates are open.
 #[inline]
-pub(crate) fn by_rule<'s, T: Tracer>(
+pub(crate) fn by_rule<'s, O, T: Tracer, const COUNT: bool>(
+    asked: &Asked<'s, '_, O>,
     flag: &'s Flag,
-    context: &Context<'_>,
-    moment: Moment,
     tracer: &mut T,
 ) -> Decision<'s> {
     let rule = match &flag.targeting {
@@ -338,8 +358,12 @@ pub(crate) fn by_rule<'s, T: Tracer>(
         Targeting::Rule { rule, .. } => rule,
     };
     let arena = Bump::new();
-    let scope = Scope::new(context, &flag.key, moment.now, &arena);
-    let name = match run(&rule.root, &scope, tracer) {
+    let scope = Scope::new(asked.context, &flag.key, asked.moment.now, &arena);
+    let result = run(&rule.root, &scope, tracer);
+    if COUNT {
+        asked.spent.update(|spent| spent + scope.steps_taken());
+    }
+    let name = match result {
         Ok(Operand::Str(name)) => name,
         Ok(Operand::Bool(true)) => "true",
         Ok(Operand::Bool(false)) => "false",

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value as Json};
 
 use crate::context::{AttributeId, Attributes, Context};
-use crate::evaluate::{Asked, Decision, Moment, Reason, decide};
+use crate::evaluate::{Asked, Decision, Moment, Reason, UNCOUNTED, decide};
 use crate::flag::{Flag, Targeting};
 use crate::gate::Watch;
 use crate::lifecycle::Lifecycle;
@@ -61,12 +61,7 @@ pub fn explain_with<'s>(
     overrides: &impl Overrides,
 ) -> Explanation<'s> {
     let flag = snapshot.flag(index);
-    let asked = Asked {
-        snapshot,
-        context,
-        moment,
-        overrides,
-    };
+    let asked = Asked::new(snapshot, context, moment, overrides);
     let lifecycle = flag.lifecycle();
     let mut listener = Listener {
         attributes: snapshot.attributes(),
@@ -81,7 +76,7 @@ pub fn explain_with<'s>(
         item: None,
         unlisted: 0,
     };
-    let decision = decide(&asked, index, &mut listener);
+    let decision = decide::<_, _, UNCOUNTED>(&asked, index, &mut listener);
     let mut steps = listener.steps;
     if listener.unlisted > 0 {
         steps.push(Step {

@@ -65,6 +65,11 @@ pub const MAX_PREREQUISITES: usize = 16;
 /// can stand for very many evaluations.
 pub const MAX_PREREQUISITE_WALK: usize = 64;
 
+/// Steps that the rules of prerequisites may take for one decision, all together. The one that goes
+/// beyond it is still evaluated to its end, so that a decision takes no more than three times
+/// [`MAX_EVALUATION_STEPS`]: these, that one, and its own rule.
+pub const MAX_PREREQUISITE_STEPS: usize = MAX_EVALUATION_STEPS;
+
 /// Bytes of a layer's name.
 pub const MAX_LAYER_NAME_BYTES: usize = 128;
 

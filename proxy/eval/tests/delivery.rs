@@ -1,9 +1,12 @@
 //! Gates as authored: what is accepted, what is refused, and where it says so.
 
+use std::sync::Arc;
+
 use burgee_eval::limits::{
     MAX_LAYER_NAME_BYTES, MAX_PREREQUISITES, MAX_REGION_BYTES, MAX_REGIONS, MAX_VARIANTS,
 };
-use burgee_eval::{Compiler, FlagSet, Problem, Severity};
+use burgee_eval::text::{Format, parse};
+use burgee_eval::{Compiler, Context, FlagSet, Moment, Problem, Severity, Snapshot, explain};
 use serde_json::{Value as Json, json};
 
 fn compile(entry: &Json) -> FlagSet {
@@ -260,4 +263,27 @@ fn bounds() {
             "/layer/name the name of the layer has 129 bytes, and at most 128 are allowed (shorten it)",
         ],
     );
+}
+
+/// The example of the documentation compiles without a word, and does what is said of it there.
+#[test]
+fn the_documented_example() {
+    let text = include_str!("../../../docs/flags.md");
+    let block = text.split("```yaml\n").nth(1).expect("there is one");
+    let (example, _) = block.split_once("```").expect("it ends");
+    let parsed = parse(example, Format::Yaml).expect("it is YAML");
+    let mut compiler = Compiler::new();
+    let set = compiler
+        .compile("file", &parsed.value)
+        .expect("it is valid");
+    assert_eq!(set.problems, []);
+    let snapshot = Snapshot::new(&compiler, [Arc::new(set)]);
+    assert_eq!(snapshot.problems(), []);
+    let flag = snapshot.find("new-checkout").expect("it is there");
+    let context = json!({ "targetingKey": "alice", "region": "eu", "geo": { "country": "DE" } });
+    let context = Context::from_json(snapshot.attributes(), &context);
+    for step in explain(&snapshot, flag, &context, Moment::current(1_800_000_000)).steps {
+        let shown = format!("{}  {}\n    = {}", step.path, step.expression, step.outcome);
+        assert!(text.contains(&shown), "{shown}");
+    }
 }

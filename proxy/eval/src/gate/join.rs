@@ -95,19 +95,25 @@ pub(super) struct Found {
 }
 
 impl Found {
-    pub(super) fn push(&mut self, flag: &Flag, path: String, message: String, help: String) {
-        let problem = Problem::new(Severity::Flag, path, message)
-            .of(&flag.key)
-            .help(help);
-        self.push_problem(flag, problem);
+    pub(super) fn push(
+        &mut self,
+        flag: &Flag,
+        path: String,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        let problem = Problem::new(Severity::Flag, path, message).help(help);
+        self.push_problem(flag, || problem);
     }
 
-    pub(super) fn push_problem(&mut self, flag: &Flag, problem: Problem) {
+    /// `problem` is made only where it is reported.
+    pub(super) fn push_problem(&mut self, flag: &Flag, problem: impl FnOnce() -> Problem) {
         if self.is_full() {
             self.dropped += 1;
             return;
         }
         let set = Arc::clone(&flag.set);
+        let problem = problem().of(&flag.key);
         self.problems.push(SetProblem { set, problem });
     }
 

@@ -11,6 +11,7 @@ use crate::context::{AttributeId, Context, Value};
 use crate::evaluate::{Asked, Decision, ErrorCode, Moment, Reason, by_rule, serve};
 use crate::explain::Step;
 use crate::flag::{Flag, Targeting};
+use crate::limits::MAX_PREREQUISITE_STEPS;
 
 use crate::operator::{Operand, Silent, Tracer, shown_json};
 use crate::overrides::Overrides;
@@ -33,7 +34,7 @@ impl Watch for Silent {
 
 /// Decides a flag that is enabled and has gates.
 #[inline(never)]
-pub(crate) fn decide_gated<'s, O: Overrides, W: Watch>(
+pub(crate) fn decide_gated<'s, O: Overrides, W: Watch, const COUNT: bool>(
     asked: &Asked<'s, '_, O>,
     index: FlagIndex,
     flag: &'s Flag,
@@ -53,7 +54,7 @@ pub(crate) fn decide_gated<'s, O: Overrides, W: Watch>(
     }
     let decision = match gates.closed(asked, index, watch) {
         Some(reason) => Decision::of(flag, flag.default_variant, reason),
-        None => by_rule(flag, asked.context, asked.moment, watch),
+        None => by_rule::<_, _, COUNT>(asked, flag, watch),
     };
     if stale.is_none() || decision.error.is_some() {
         return decision;
@@ -122,6 +123,12 @@ impl Gates {
             .zip(&self.requires)
             .all(|(requirement, requires)| {
                 let decision = serve(asked, requirement.flag);
+                // Beyond the bound nothing that was seen counts: deeper down, something may have been
+                // taken for unmet that is met where it is asked by itself.
+                if asked.spent.get() > MAX_PREREQUISITE_STEPS {
+                    watch.gate(|| requires.too_many_steps());
+                    return false;
+                }
                 let holds = requirement.is_met_by(&decision);
                 watch.gate(|| requires.step(&decision, holds));
                 holds
@@ -201,6 +208,13 @@ impl Requires {
             None => format!("{key} has no variant, {reason}"),
         };
         step(self.path(), &self.wanted(), format!("{holds} ({served})"))
+    }
+
+    fn too_many_steps(&self) -> Step {
+        let outcome = format!(
+            "false (the rules of what is required take more than {MAX_PREREQUISITE_STEPS} steps)"
+        );
+        step(self.path(), &self.wanted(), outcome)
     }
 }
 

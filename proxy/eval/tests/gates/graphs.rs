@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use burgee_eval::limits::{MAX_PREREQUISITE_WALK, MAX_PREREQUISITES};
-use burgee_eval::{Compiler, Snapshot};
-use serde_json::json;
+use burgee_eval::{Compiler, Context, Snapshot, explain};
+use serde_json::{Value as Json, json};
 
-use crate::world::{MET, UNMET, decide, one, problems, ruled};
+use crate::world::{MET, UNMET, decide, flag, moment, one, problems, ruled};
 
 fn permutations<T: Copy>(items: &[T]) -> Vec<Vec<T>> {
     let Some((first, rest)) = items.split_first() else {
@@ -201,4 +201,49 @@ fn a_walk_is_counted_with_repetition() {
     assert_eq!(decide(&snapshot, "l0-0", &json!({})), UNMET);
     let needs = snapshot.needs(snapshot.find("l18-0").expect("it is there"));
     assert_eq!(needs.attributes.len(), 0);
+}
+
+/// Rules that each take most of the steps that one evaluation may take.
+#[test]
+fn the_steps_of_prerequisites_are_bounded_together() {
+    let mut looping = flag("off");
+    looping["targeting"] = json!({ "if": [{ "some": [{ "var": "items" }, { "==": [{ "var": "" }, -1] }] }, "off", "on"] });
+    let snapshot = one(
+        json!({ "x": looping, "y": looping, "z": looping, "one": ruled(), "two": ruled(), "chain": ruled(), "default": ruled() }),
+        json!({
+            "one": { "requires": { "x": ["on"] } },
+            "two": { "requires": { "x": ["on"], "y": ["on"] } },
+            // It takes its steps for itself, and again where another requires it.
+            "z": { "requires": { "x": ["on"] } },
+            "chain": { "requires": { "z": ["on"] } },
+            "default": { "requires": { "z": ["off", "on"] } },
+        }),
+    );
+    assert_eq!(problems(&snapshot), [] as [String; 0]);
+    let items = |count: usize| json!({ "items": (0..count).collect::<Vec<_>>() });
+    let decided = |context: &Json| {
+        ["x", "y", "z", "one", "two", "chain", "default"].map(|key| decide(&snapshot, key, context))
+    };
+    let short = items(100);
+    assert_eq!(decided(&short), [MET; 7]);
+    let long = (1..100)
+        .map(|thousands| items(thousands * 1_000))
+        .take_while(|context| decide(&snapshot, "x", context) == MET)
+        .last()
+        .expect("a thousand are possible");
+    assert_eq!(decided(&long), [MET, MET, MET, MET, UNMET, UNMET, UNMET]);
+    let told = explain_steps(&snapshot, "chain", &long);
+    let outcome = "false (the rules of what is required take more than 100000 steps)";
+    assert!(told.iter().any(|step| step == outcome), "{told:?}");
+}
+
+fn explain_steps(snapshot: &Snapshot, key: &str, context: &Json) -> Vec<String> {
+    let flag = snapshot.find(key).expect("it is there");
+    let context = Context::from_json(snapshot.attributes(), context);
+    let explanation = explain(snapshot, flag, &context, moment());
+    explanation
+        .steps
+        .into_iter()
+        .map(|step| step.outcome)
+        .collect()
 }

@@ -206,3 +206,31 @@ fn an_override_of_a_prerequisite_counts() {
     );
     assert_eq!(under("z", "u", &both), MET);
 }
+
+/// It stands for the flag alone: the cycle stays one for the other members.
+#[test]
+fn an_override_of_a_member_of_a_cycle_is_seen_from_outside_of_it() {
+    let snapshot = one(
+        json!({ "a": ruled(), "b": ruled(), "out": ruled() }),
+        json!({
+            "a": { "requires": { "b": ["on"] } },
+            "b": { "requires": { "a": ["on"] } },
+            "out": { "requires": { "a": ["on"] } },
+        }),
+    );
+    let find = |key: &str| snapshot.find(key).expect("it is there");
+    let on = snapshot.flag(find("a")).variant("on").expect("it is there");
+    let context = Context::new(snapshot.attributes());
+    let forced = Standing([(find("a"), (None, Overridden::Variant(on)))].into());
+    let under = |key: &str| {
+        told(&evaluate_with(
+            &snapshot,
+            find(key),
+            &context,
+            moment(),
+            &forced,
+        ))
+    };
+    assert_eq!(under("out"), MET);
+    assert_eq!(under("b"), UNMET);
+}

@@ -34,16 +34,20 @@ fn text(set: usize, value: &str) -> FlagSetText {
 }
 
 /// Compiles what waits, as ingest does, and says how many sets that were and what is served.
-fn compile(sets: &mut Sets, refusals: &mut Refusals, compiler: Compiler) -> (usize, Compiled) {
+fn compile_waiting(
+    sets: &mut Sets,
+    refusals: &mut Refusals,
+    compiler: Compiler,
+) -> (usize, Compiled) {
     let jobs = sets.take_jobs();
     let count = jobs.len();
-    let mut compiled = run(Batch {
+    let mut done = run(Batch {
         compiler,
         jobs,
         served: sets.served(),
     });
-    sets.apply(std::mem::take(&mut compiled.results), refusals);
-    (count, compiled)
+    sets.apply(std::mem::take(&mut done.results), refusals);
+    (count, done)
 }
 
 #[test]
@@ -54,11 +58,11 @@ fn changing_one_flag_rebuilds_only_its_own_set() {
     for set in 0..SETS {
         sets.file(file(set), Some(text(set, "before")), &mut refusals);
     }
-    let (jobs, before) = compile(&mut sets, &mut refusals, Compiler::new());
+    let (jobs, before) = compile_waiting(&mut sets, &mut refusals, Compiler::new());
     assert_eq!(jobs, SETS);
 
     sets.file(file(7), Some(text(7, "after")), &mut refusals);
-    let (jobs, after) = compile(&mut sets, &mut refusals, before.compiler);
+    let (jobs, after) = compile_waiting(&mut sets, &mut refusals, before.compiler);
     assert_eq!(jobs, 1, "only the set that changed is compiled");
 
     let (before, after) = (before.snapshot, after.snapshot);

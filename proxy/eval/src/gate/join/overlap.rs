@@ -45,5 +45,5 @@ fn overlap((flag, layer): (&Flag, &Layer), (other, others): (&Flag, &Layer), fou
     );
     let path = format!("{}/layer", join_pointer("/delivery", &flag.key));
     let help = "give each of them slots of its own, or another layer";
-    found.push(flag, path, message, help.to_owned());
+    found.push(flag, path, message, help);
 }

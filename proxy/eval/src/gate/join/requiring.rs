@@ -68,7 +68,7 @@ impl<'s> Node<'s> {
                     Some(nearest) => format!("did you mean {nearest:?}?"),
                     None => "define it, or take it out; look at all flag sets together".to_owned(),
                 };
-                found.push(flag, requires.path_in_document(flag), why.clone(), help);
+                found.push(flag, requires.path_in_document(flag), &*why, help);
                 node.never(requires, why);
                 continue;
             };
@@ -79,22 +79,21 @@ impl<'s> Node<'s> {
 
     fn want(&mut self, requires: &Requires, target: &Flag, index: FlagIndex, found: &mut Found) {
         let mut wanted = Vec::with_capacity(requires.variants.len());
-        let mut unknown = None;
+        let why = |name: &str| format!("{:?} has no variant {name:?}", target.key);
         for (place, name) in requires.variants.iter().enumerate() {
             if let Some(variant) = target.variant(name) {
                 wanted.push(variant);
                 continue;
             }
-            let why = format!("{:?} has no variant {name:?}", target.key);
-            let path = format!("{}/{place}", requires.path_in_document(self.flag));
-            let problem = Problem::new(Severity::Flag, path, &*why)
-                .of(&self.flag.key)
-                .suggest(name, target.variants.iter().map(|variant| &*variant.name));
-            found.push_problem(self.flag, problem);
-            unknown = Some(why);
+            found.push_problem(self.flag, || {
+                let path = format!("{}/{place}", requires.path_in_document(self.flag));
+                Problem::new(Severity::Flag, path, why(name))
+                    .help("name variants that it has")
+                    .suggest(name, target.variants.iter().map(|variant| &*variant.name))
+            });
         }
-        if let Some(why) = unknown.filter(|_| wanted.is_empty()) {
-            self.never(requires, why);
+        if let (true, Some(name)) = (wanted.is_empty(), requires.variants.first()) {
+            self.never(requires, why(name));
         }
         self.requirements.push(Requirement {
             flag: index,
@@ -166,7 +165,7 @@ fn bound(node: &mut Node<'_>, further: usize, found: &mut Found) {
     );
     let path = format!("{}/requires", join_pointer("/delivery", &node.flag.key));
     let help = "require fewer flags, or the ones at the end of the chain";
-    found.push(node.flag, path, why.clone(), help.to_owned());
+    found.push(node.flag, path, &*why, help);
     node.never = Some((None, why));
 }
 
@@ -208,7 +207,7 @@ fn break_cycles(
                 .find(|requires| *requires.key == *others[0]);
             let path = next.map_or_else(String::new, |next| next.path_in_document(node.flag));
             let help = "take one of these requirements out; until then each of the flags is served its default";
-            found.push(node.flag, path, why.clone(), help.to_owned());
+            found.push(node.flag, path, &*why, help);
             nodes[*member].never = Some((next.map(|next| next.key.clone()), why));
         }
     }
