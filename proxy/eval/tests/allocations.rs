@@ -41,6 +41,8 @@ fn deciding_allocates_nothing() {
         "in-computed": { "in": ["gold", [{ "var": "email" }, { "var": "plan" }]] },
         "short-form": { "fractional": [["on", 10], ["off", 90]] },
         "by-value": { "fractional": [{ "var": "email" }, ["on", 10], ["off", 90]] },
+        "by-joined": { "fractional": [{ "cat": [{ "var": "$flagd.flagKey" }, "-", { "var": "email" }] }, ["on", 10], ["off", 90]] },
+        "in-numbers": { "in": [{ "var": "age" }, [1, 2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 42]] },
         "by-number": { "fractional": [{ "var": "ratio" }, ["on"], ["off"]] },
         "computed": { "fractional": [["on", { "var": "age" }], [{ "var": "variant" }, 50]] },
         "versions": { "if": [{ "sem_ver": [{ "var": "version" }, ">=", "1.2"] }, "on", "off"] },

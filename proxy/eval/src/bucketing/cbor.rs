@@ -6,8 +6,14 @@ impl Murmur {
     /// Takes the CBOR of a string.
     #[inline]
     pub fn cbor_text(&mut self, text: &str) {
-        self.cbor_head(3, text.len() as u64);
+        self.cbor_text_head(text.len());
         self.update(text.as_bytes());
+    }
+
+    /// Takes what the CBOR of a string of so many bytes begins with.
+    #[inline]
+    pub(crate) fn cbor_text_head(&mut self, bytes: usize) {
+        self.cbor_head(3, bytes as u64);
     }
 
     /// Takes the CBOR head of an array of `items` items.

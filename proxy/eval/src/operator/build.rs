@@ -344,3 +344,6 @@ fn fold(expr: Expr) -> Expr {
         None => expr,
     }
 }
+
+#[cfg(test)]
+mod tests;

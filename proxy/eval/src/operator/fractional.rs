@@ -1,11 +1,15 @@
 //! `fractional`: a share of users for each variant. [`crate::bucketing`] is its specification.
 
+use bumpalo::collections::String as ArenaString;
 use serde_json::Value as Json;
 
 use super::encode::encode;
 use super::{Expr, Fault, Op, Operand, Scope, Tracer, Within, run};
 use crate::bucketing::{Bucketing, MAX_TOTAL_WEIGHT, Murmur, bucket};
 use crate::context::TARGETING_KEY;
+
+/// A bucketing value that is joined of at most so many parts is hashed without being made.
+const FEW_PARTS: usize = 8;
 
 /// A compiled `fractional`.
 #[derive(Debug)]
@@ -23,8 +27,18 @@ enum Unit {
     /// The first argument, unless it turns out to be an array: then that is the first entry, and
     /// the short form is used.
     Value { value: Expr, short: Murmur },
+    /// The first argument joins texts, as bucketing values mostly do.
+    Joined { cat: Expr, leading: Leading },
     /// The same two inside a loop, where the short form looks for both keys in the item.
     Inside { value: Option<Expr>, within: Within },
+}
+
+/// The constant texts that a joined bucketing value begins with, hashed for `V2`. (In `V3` the length of
+/// the whole comes first, which is not constant.)
+#[derive(Debug)]
+struct Leading {
+    parts: usize,
+    murmur: Murmur,
 }
 
 /// Who gets what.
@@ -62,7 +76,13 @@ impl Fractional {
         let starts_with_entry =
             |expr: &Expr| matches!(expr.op, Op::List(_) | Op::Literal(Json::Array(_)));
         let unit = match (within, arguments.next_if(|first| !starts_with_entry(first))) {
-            (Within::Context, Some(value)) => Unit::Value { value, short },
+            (Within::Context, Some(value)) => match &value.op {
+                Op::Cat(parts) if parts.len() <= FEW_PARTS => Unit::Joined {
+                    leading: Leading::new(parts),
+                    cat: value,
+                },
+                _ => Unit::Value { value, short },
+            },
             (Within::Context, None) => Unit::Short(short),
             (within, value) => Unit::Inside { value, within },
         };
@@ -79,7 +99,8 @@ impl Fractional {
         match &self.unit {
             Unit::Short(_) => true,
             Unit::Value { value, .. } => !matches!(value.op, Op::Literal(_)),
-            Unit::Inside { .. } => false,
+            // Only an array makes it look for the short form, and a text is none.
+            Unit::Joined { .. } | Unit::Inside { .. } => false,
         }
     }
 
@@ -91,7 +112,7 @@ impl Fractional {
     pub(super) fn children(&self, see: &mut impl FnMut(&Expr)) {
         match &self.unit {
             Unit::Short(_) => {}
-            Unit::Value { value, .. } => see(value),
+            Unit::Value { value, .. } | Unit::Joined { cat: value, .. } => see(value),
             Unit::Inside { value, .. } => value.iter().for_each(&mut *see),
         }
         self.shares.children(see);
@@ -105,6 +126,7 @@ impl Fractional {
     ) -> Result<Operand<'a>, Fault> {
         let (hash, first) = match &self.unit {
             Unit::Short(prefix) => (self.short_hash(prefix, scope)?, None),
+            Unit::Joined { cat, leading } => (self.joined_hash(cat, leading, scope, tracer)?, None),
             Unit::Value { value, short } => {
                 let value = run(value, scope, tracer)?;
                 match value.items() {
@@ -165,6 +187,56 @@ impl Fractional {
                 Ok(Some(murmur.finish()))
             }
         }
+    }
+
+    /// The hash of a joined text. Where all of its parts are texts it is not made, so that nothing is
+    /// allocated. It takes the steps that making it takes: whoever explains the rule does that.
+    #[inline(never)]
+    fn joined_hash<'a, T: Tracer>(
+        &self,
+        cat: &'a Expr,
+        leading: &Leading,
+        scope: &Scope<'a>,
+        tracer: &mut T,
+    ) -> Result<Option<u32>, Fault> {
+        let parts = match &cat.op {
+            Op::Cat(parts) if !T::LISTENS => parts,
+            _ => return self.value_hash(run(cat, scope, tracer)?, scope),
+        };
+        let mut texts = [""; FEW_PARTS];
+        let mut bytes = 0;
+        for (index, expr) in parts.iter().enumerate() {
+            let part = run(expr, scope, tracer)?;
+            let Operand::Str(text) = part else {
+                let mut joined = ArenaString::new_in(scope.arena);
+                texts[..index].iter().for_each(|text| joined.push_str(text));
+                part.write_text(&mut joined, &scope.steps)?;
+                for expr in &parts[index + 1..] {
+                    run(expr, scope, tracer)?.write_text(&mut joined, &scope.steps)?;
+                }
+                return self.value_hash(Operand::Str(joined.into_bump_str()), scope);
+            };
+            // Of a single text, `cat` is that text.
+            if parts.len() > 1 {
+                scope.steps.copy(text.len())?;
+            }
+            texts[index] = text;
+            bytes += text.len();
+        }
+        scope.steps.copy(bytes)?;
+        let (mut murmur, hashed) = match self.bucketing {
+            Bucketing::V2 if bytes == 0 => return Ok(None),
+            Bucketing::V2 => (leading.murmur, leading.parts),
+            Bucketing::V3 => {
+                let mut murmur = Murmur::new();
+                murmur.cbor_text_head(bytes);
+                (murmur, 0)
+            }
+        };
+        for text in &texts[hashed..parts.len()] {
+            murmur.update(text.as_bytes());
+        }
+        Ok(Some(murmur.finish()))
     }
 
     /// The hash, and the first argument where that is the first entry.
@@ -244,6 +316,24 @@ fn is_empty(key: Operand<'_>) -> bool {
         Operand::Json(Json::Object(members)) => members.is_empty(),
         Operand::Number(value) => value == 0.0,
         key => !key.truthy(),
+    }
+}
+
+impl Leading {
+    fn new(parts: &[Expr]) -> Self {
+        let texts = parts.iter().map_while(|part| match &part.op {
+            Op::Literal(Json::String(text)) => Some(text),
+            _ => None,
+        });
+        let mut leading = Self {
+            parts: 0,
+            murmur: Murmur::new(),
+        };
+        for text in texts {
+            leading.parts += 1;
+            leading.murmur.update(text.as_bytes());
+        }
+        leading
     }
 }
 

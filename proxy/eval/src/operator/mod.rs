@@ -15,6 +15,7 @@ mod concat;
 mod encode;
 mod fractional;
 mod items;
+mod members;
 mod missing;
 pub(crate) mod operand;
 mod run;
@@ -30,6 +31,7 @@ use serde_json::Value as Json;
 use self::arithmetic::Arithmetic;
 pub(crate) use self::fractional::Fractional;
 use self::items::{Loop, LoopKind};
+pub(crate) use self::members::Members;
 use self::missing::{Keys, Missing};
 pub(crate) use self::operand::Operand;
 pub(crate) use self::run::{Silent, Tracer, run};
@@ -147,6 +149,11 @@ pub(crate) enum Op {
     },
     /// `in` over constant strings.
     InStrings { needle: Box<Expr>, strings: Strings },
+    /// `in` over many constants that are not all strings.
+    InMembers {
+        needle: Box<Expr>,
+        members: Box<Members>,
+    },
     /// `in` over an array whose items are computed.
     InItems {
         needle: Box<Expr>,
@@ -238,7 +245,9 @@ impl Op {
             | Self::Cat(of)
             | Self::Merge(of)
             | Self::All { of, .. } => of.iter().for_each(see),
-            Self::Truthy { of, .. } | Self::InStrings { needle: of, .. } => see(of),
+            Self::Truthy { of, .. }
+            | Self::InStrings { needle: of, .. }
+            | Self::InMembers { needle: of, .. } => see(of),
             Self::Equal { sides, .. } | Self::StartsWith(sides) | Self::EndsWith(sides) => {
                 sides.iter().for_each(see);
             }

@@ -151,6 +151,10 @@ fn other<'a, T: Tracer>(
             let haystack = run(haystack, scope, tracer)?;
             Operand::Bool(compare::contains(haystack, needle, scope)?)
         }
+        Op::InMembers { needle, members } => {
+            let needle = run(needle, scope, tracer)?;
+            Operand::Bool(members.contain(needle, scope)?)
+        }
         Op::InItems { needle, items } => {
             let needle = run(needle, scope, tracer)?;
             for item in items {

@@ -12,7 +12,7 @@ pub(crate) enum Strings {
 
 /// From how many strings on a binary search is faster than looking at each of them. Below, they stay
 /// in the order in which they were written; from here on they are sorted.
-const MANY: usize = 12;
+pub(super) const MANY: usize = 12;
 
 impl Strings {
     pub(super) fn new(strings: Vec<Box<str>>) -> Self {

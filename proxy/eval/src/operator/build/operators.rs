@@ -6,7 +6,7 @@ use super::arguments::{self, KNOWN};
 use super::{Walk, all_or_fault, fold, literal, substituted};
 use crate::context::AttributeId;
 use crate::operator::{
-    Arithmetic, Expr, Fault, Fractional, LoopKind, Op, Relation, Strings, Within,
+    Arithmetic, Expr, Fault, Fractional, LoopKind, Members, Op, Relation, Strings, Within,
 };
 use crate::problem::Severity;
 
@@ -117,6 +117,7 @@ impl Walk<'_> {
 
     fn compile(&mut self, operator: &str, arguments: Vec<Expr>) -> Expr {
         let fallible = arguments.iter().any(|argument| argument.fallible);
+        let constant = arguments.iter().all(|argument| literal(argument).is_some());
         let op = match operator {
             "if" | "?:" => Op::If(arguments.into()),
             "and" => Op::And(arguments.into()),
@@ -124,7 +125,13 @@ impl Walk<'_> {
             _ => return self.compile_eager(operator, arguments),
         };
         let expr = self.expr(op);
-        Expr { fallible, ..expr }
+        let expr = Expr { fallible, ..expr };
+        // A rule that is nothing else stays a step, so that an explanation has one to show.
+        if constant && self.depth > 1 {
+            fold(expr)
+        } else {
+            expr
+        }
     }
 
     /// Operators that evaluate every argument before they begin, also those that they ignore.
@@ -275,6 +282,10 @@ fn membership(arguments: &mut Arguments) -> Op {
                 strings: Strings::new(strings),
             }
         }
+        Op::Literal(Json::Array(items)) if Members::pays(&items) => Op::InMembers {
+            needle,
+            members: Box::new(Members::new(items)),
+        },
         Op::List(items) if !fallible => Op::InItems { needle, items },
         op => Op::In {
             needle,
