@@ -80,13 +80,19 @@ impl Flag {
     #[inline]
     pub fn variant(&self, name: &str) -> Option<VariantIndex> {
         let index = if self.names.is_empty() {
-            self.variants
-                .binary_search_by(|variant| (*variant.name).cmp(name))
-                .ok()
+            self.search(name)
         } else {
             self.names.position(name)
         };
         index.map(VariantIndex::new)
+    }
+
+    /// Never inlined, for it needs more registers than the few names that most flags have.
+    #[inline(never)]
+    fn search(&self, name: &str) -> Option<usize> {
+        self.variants
+            .binary_search_by(|variant| (*variant.name).cmp(name))
+            .ok()
     }
 }
 

@@ -1,44 +1,18 @@
 //! `fractional`: a share of users for each variant. [`crate::bucketing`] is its specification.
 
-use bumpalo::collections::String as ArenaString;
+mod unit;
+
 use serde_json::Value as Json;
 
-use super::encode::encode;
+use self::unit::Unit;
 use super::{Expr, Fault, Op, Operand, Scope, Tracer, Within, run};
-use crate::bucketing::{Bucketing, MAX_TOTAL_WEIGHT, Murmur, bucket};
-use crate::context::TARGETING_KEY;
-
-/// A bucketing value that is joined of at most so many parts is hashed without being made.
-const FEW_PARTS: usize = 8;
+use crate::bucketing::{Bucketing, MAX_TOTAL_WEIGHT, bucket};
 
 /// A compiled `fractional`.
 #[derive(Debug)]
 pub(crate) struct Fractional {
-    bucketing: Bucketing,
     unit: Unit,
     shares: Shares,
-}
-
-/// What is hashed.
-#[derive(Debug)]
-enum Unit {
-    /// Flag key and targeting key; everything before the targeting key is hashed already.
-    Short(Murmur),
-    /// The first argument, unless it turns out to be an array: then that is the first entry, and
-    /// the short form is used.
-    Value { value: Expr, short: Murmur },
-    /// The first argument joins texts, as bucketing values mostly do.
-    Joined { cat: Expr, leading: Leading },
-    /// The same two inside a loop, where the short form looks for both keys in the item.
-    Inside { value: Option<Expr>, within: Within },
-}
-
-/// The constant texts that a joined bucketing value begins with, hashed for `V2`. (In `V3` the length of
-/// the whole comes first, which is not constant.)
-#[derive(Debug)]
-struct Leading {
-    parts: usize,
-    murmur: Murmur,
 }
 
 /// Who gets what.
@@ -72,49 +46,28 @@ impl Fractional {
         arguments: Vec<Expr>,
     ) -> Self {
         let mut arguments = arguments.into_iter().peekable();
-        let short = short_prefix(flag_key, bucketing);
         let starts_with_entry =
             |expr: &Expr| matches!(expr.op, Op::List(_) | Op::Literal(Json::Array(_)));
-        let unit = match (within, arguments.next_if(|first| !starts_with_entry(first))) {
-            (Within::Context, Some(value)) => match &value.op {
-                Op::Cat(parts) if parts.len() <= FEW_PARTS => Unit::Joined {
-                    leading: Leading::new(parts),
-                    cat: value,
-                },
-                _ => Unit::Value { value, short },
-            },
-            (Within::Context, None) => Unit::Short(short),
-            (within, value) => Unit::Inside { value, within },
-        };
+        let value = arguments.next_if(|first| !starts_with_entry(first));
         let entries: Vec<Entry> = arguments.map(Entry::new).collect();
         Self {
-            bucketing,
-            unit,
+            unit: Unit::new(flag_key, bucketing, within, value),
             shares: Shares::new(entries),
         }
     }
 
     /// Whether the targeting key of the context can be read.
     pub(super) fn reads_targeting_key(&self) -> bool {
-        match &self.unit {
-            Unit::Short(_) => true,
-            Unit::Value { value, .. } => !matches!(value.op, Op::Literal(_)),
-            // Only an array makes it look for the short form, and a text is none.
-            Unit::Joined { .. } | Unit::Inside { .. } => false,
-        }
+        self.unit.reads_targeting_key()
     }
 
     /// Whether it can end in a fault where no argument does.
     pub(super) fn fallible(&self) -> bool {
-        matches!(self.unit, Unit::Inside { .. })
+        self.unit.fallible()
     }
 
     pub(super) fn children(&self, see: &mut impl FnMut(&Expr)) {
-        match &self.unit {
-            Unit::Short(_) => {}
-            Unit::Value { value, .. } | Unit::Joined { cat: value, .. } => see(value),
-            Unit::Inside { value, .. } => value.iter().for_each(&mut *see),
-        }
+        self.unit.children(see);
         self.shares.children(see);
     }
 
@@ -124,20 +77,7 @@ impl Fractional {
         scope: &Scope<'a>,
         tracer: &mut T,
     ) -> Result<Operand<'a>, Fault> {
-        let (hash, first) = match &self.unit {
-            Unit::Short(prefix) => (self.short_hash(prefix, scope)?, None),
-            Unit::Joined { cat, leading } => (self.joined_hash(cat, leading, scope, tracer)?, None),
-            Unit::Value { value, short } => {
-                let value = run(value, scope, tracer)?;
-                match value.items() {
-                    Some(_) => (self.short_hash(short, scope)?, Some(value)),
-                    None => (self.value_hash(value, scope)?, None),
-                }
-            }
-            Unit::Inside { value, within } => {
-                self.hash_inside(value.as_ref(), *within, scope, tracer)?
-            }
-        };
+        let (hash, first) = self.unit.hash(scope, tracer)?;
         match (&self.shares, first) {
             (Shares::Constant { total, entries }, None) => {
                 let Some(hash) = hash else {
@@ -158,195 +98,6 @@ impl Fractional {
             (shares, first) => shares.run_computed(hash, first, scope, tracer),
         }
     }
-
-    #[inline]
-    fn short_hash(&self, prefix: &Murmur, scope: &Scope<'_>) -> Result<Option<u32>, Fault> {
-        let key = scope.context.targeting_key().filter(|key| !key.is_empty());
-        let Some(key) = key else {
-            return Ok(None);
-        };
-        scope.steps.copy(key.len())?;
-        let mut murmur = *prefix;
-        match self.bucketing {
-            Bucketing::V2 => murmur.update(key.as_bytes()),
-            Bucketing::V3 => murmur.cbor_text(key),
-        }
-        Ok(Some(murmur.finish()))
-    }
-
-    fn value_hash<'a>(&self, value: Operand<'a>, scope: &Scope<'a>) -> Result<Option<u32>, Fault> {
-        match (self.bucketing, value) {
-            (Bucketing::V2, Operand::Str(text)) if !text.is_empty() => {
-                scope.steps.copy(text.len())?;
-                Ok(Some(Murmur::hash(text.as_bytes())))
-            }
-            (Bucketing::V2, _) | (Bucketing::V3, Operand::Null) => Ok(None),
-            (Bucketing::V3, value) => {
-                let mut murmur = Murmur::new();
-                encode(value, scope, &mut murmur)?;
-                Ok(Some(murmur.finish()))
-            }
-        }
-    }
-
-    /// The hash of a joined text. Where all of its parts are texts it is not made, so that nothing is
-    /// allocated. It takes the steps that making it takes: whoever explains the rule does that.
-    #[inline(never)]
-    fn joined_hash<'a, T: Tracer>(
-        &self,
-        cat: &'a Expr,
-        leading: &Leading,
-        scope: &Scope<'a>,
-        tracer: &mut T,
-    ) -> Result<Option<u32>, Fault> {
-        let parts = match &cat.op {
-            Op::Cat(parts) if !T::LISTENS => parts,
-            _ => return self.value_hash(run(cat, scope, tracer)?, scope),
-        };
-        let mut texts = [""; FEW_PARTS];
-        let mut bytes = 0;
-        for (index, expr) in parts.iter().enumerate() {
-            let part = run(expr, scope, tracer)?;
-            let Operand::Str(text) = part else {
-                let mut joined = ArenaString::new_in(scope.arena);
-                texts[..index].iter().for_each(|text| joined.push_str(text));
-                part.write_text(&mut joined, &scope.steps)?;
-                for expr in &parts[index + 1..] {
-                    run(expr, scope, tracer)?.write_text(&mut joined, &scope.steps)?;
-                }
-                return self.value_hash(Operand::Str(joined.into_bump_str()), scope);
-            };
-            // Of a single text, `cat` is that text.
-            if parts.len() > 1 {
-                scope.steps.copy(text.len())?;
-            }
-            texts[index] = text;
-            bytes += text.len();
-        }
-        scope.steps.copy(bytes)?;
-        let (mut murmur, hashed) = match self.bucketing {
-            Bucketing::V2 if bytes == 0 => return Ok(None),
-            Bucketing::V2 => (leading.murmur, leading.parts),
-            Bucketing::V3 => {
-                let mut murmur = Murmur::new();
-                murmur.cbor_text_head(bytes);
-                (murmur, 0)
-            }
-        };
-        for text in &texts[hashed..parts.len()] {
-            murmur.update(text.as_bytes());
-        }
-        Ok(Some(murmur.finish()))
-    }
-
-    /// The hash, and the first argument where that is the first entry.
-    #[inline(never)]
-    fn hash_inside<'a, T: Tracer>(
-        &'a self,
-        value: Option<&'a Expr>,
-        within: Within,
-        scope: &Scope<'a>,
-        tracer: &mut T,
-    ) -> Result<(Option<u32>, Option<Operand<'a>>), Fault> {
-        let value = match value {
-            Some(value) => Some(run(value, scope, tracer)?),
-            None => None,
-        };
-        let first = value.filter(|value| value.items().is_some());
-        Ok(match (self.bucketing, value) {
-            (Bucketing::V2, Some(value @ Operand::Str(_))) => {
-                (self.value_hash(value, scope)?, None)
-            }
-            (Bucketing::V3, Some(value)) if first.is_none() => {
-                (self.value_hash(value, scope)?, None)
-            }
-            // In `V2` this looks for the keys also where what stays in the distribution is no entry.
-            (_, Some(_)) if first.is_none() => {
-                self.short_hash_inside(within, scope)?;
-                (None, None)
-            }
-            _ => (self.short_hash_inside(within, scope)?, first),
-        })
-    }
-
-    /// The short form of an item. An item that is no object has no members to look for, and a key that
-    /// is no text cannot be hashed as one: flagd fails.
-    fn short_hash_inside(&self, within: Within, scope: &Scope<'_>) -> Result<Option<u32>, Fault> {
-        let item = scope.data(within);
-        if !item.is_object() {
-            return Err(Fault::NoShortForm);
-        }
-        let flag_key = || match scope.member(item, "$flagd") {
-            None => Ok(Operand::Str("")),
-            Some(flagd) if flagd.is_object() => {
-                let key = scope.member(flagd, "flagKey");
-                Ok(key.unwrap_or(Operand::Str("")))
-            }
-            Some(_) => Err(Fault::NoShortForm),
-        };
-        let key = scope.member(item, TARGETING_KEY).unwrap_or(Operand::Null);
-        let mut murmur = Murmur::new();
-        match self.bucketing {
-            Bucketing::V2 => match (flag_key()?, key) {
-                (_, key) if is_empty(key) => Ok(None),
-                (Operand::Str(flag_key), Operand::Str(key)) => {
-                    scope.steps.copy(flag_key.len() + key.len())?;
-                    murmur.update(flag_key.as_bytes());
-                    murmur.update(key.as_bytes());
-                    Ok(Some(murmur.finish()))
-                }
-                _ => Err(Fault::NoShortForm),
-            },
-            Bucketing::V3 => match key {
-                Operand::Str(text) if !text.is_empty() => {
-                    murmur.cbor_array(2);
-                    encode(flag_key()?, scope, &mut murmur)?;
-                    encode(key, scope, &mut murmur)?;
-                    Ok(Some(murmur.finish()))
-                }
-                _ => Ok(None),
-            },
-        }
-    }
-}
-
-/// What counts as no key: JSONLogic's truth, but that an empty object is empty, too.
-fn is_empty(key: Operand<'_>) -> bool {
-    match key {
-        Operand::Json(Json::Object(members)) => members.is_empty(),
-        Operand::Number(value) => value == 0.0,
-        key => !key.truthy(),
-    }
-}
-
-impl Leading {
-    fn new(parts: &[Expr]) -> Self {
-        let texts = parts.iter().map_while(|part| match &part.op {
-            Op::Literal(Json::String(text)) => Some(text),
-            _ => None,
-        });
-        let mut leading = Self {
-            parts: 0,
-            murmur: Murmur::new(),
-        };
-        for text in texts {
-            leading.parts += 1;
-            leading.murmur.update(text.as_bytes());
-        }
-        leading
-    }
-}
-
-fn short_prefix(flag_key: &str, bucketing: Bucketing) -> Murmur {
-    let mut prefix = Murmur::new();
-    match bucketing {
-        Bucketing::V2 => prefix.update(flag_key.as_bytes()),
-        Bucketing::V3 => {
-            prefix.cbor_array(2);
-            prefix.cbor_text(flag_key);
-        }
-    }
-    prefix
 }
 
 fn no_unit() -> String {

@@ -93,13 +93,25 @@ fn frequent<'a, T: Tracer>(
     scope: &Scope<'a>,
     tracer: &mut T,
 ) -> Result<Operand<'a>, Fault> {
-    match &expr.op {
-        Op::If(branches) => run_if(branches, scope, tracer),
-        Op::InStrings { needle, strings } => {
-            in_strings(needle, strings, scope, tracer).map(Operand::Bool)
-        }
-        Op::Fractional(fractional) => fractional.run(scope, tracer),
-        _ => other(expr, scope, tracer),
+    let mut expr = expr;
+    loop {
+        return match &expr.op {
+            Op::Literal(Json::String(text)) => Ok(Operand::Str(text)),
+            Op::If(branches) => match choose(branches, scope, tracer)? {
+                None => Ok(Operand::Null),
+                // Where nobody listens, there is nothing to come back for.
+                Some(chosen) if !T::LISTENS => {
+                    expr = chosen;
+                    continue;
+                }
+                Some(chosen) => run(chosen, scope, tracer),
+            },
+            Op::InStrings { needle, strings } => {
+                in_strings(needle, strings, scope, tracer).map(Operand::Bool)
+            }
+            Op::Fractional(fractional) => fractional.run(scope, tracer),
+            _ => other(expr, scope, tracer),
+        };
     }
 }
 
@@ -284,19 +296,20 @@ fn run_all<'a, const N: usize, T: Tracer>(
     Ok(operands)
 }
 
+/// The branch of an `if`.
 #[inline]
-fn run_if<'a, T: Tracer>(
+fn choose<'a, T: Tracer>(
     branches: &'a [Expr],
     scope: &Scope<'a>,
     tracer: &mut T,
-) -> Result<Operand<'a>, Fault> {
+) -> Result<Option<&'a Expr>, Fault> {
     let mut rest = branches;
     let mut conditions = 0;
     while let [condition, then, others @ ..] = rest {
         conditions += 1;
         if holds(condition, scope, tracer)? {
             tracer.note(|| format!("condition {conditions} holds"));
-            return run(then, scope, tracer);
+            return Ok(Some(then));
         }
         rest = others;
     }
@@ -310,10 +323,7 @@ fn run_if<'a, T: Tracer>(
             .to_owned()
         });
     }
-    match rest {
-        [otherwise, ..] => run(otherwise, scope, tracer),
-        [] => Ok(Operand::Null),
-    }
+    Ok(rest.first())
 }
 
 /// Whether a condition is truthy. The most frequent kind needs no operand for that.
