@@ -27,7 +27,7 @@ fmt:
 bench:
     cargo bench -p burgee-eval --locked
     cargo bench -p burgee --bench route --features bench --locked
-    cargo run --release --locked --manifest-path proxy/eval/benches/peers/Cargo.toml --target-dir target \
+    cargo run --release --manifest-path proxy/eval/benches/peers/Cargo.toml --target-dir target \
         $(command -v protoc >/dev/null && echo --features open-feature-flagd)
 
 # Fuzz one target until stopped; e.g. `just fuzz request -max_total_time=600`

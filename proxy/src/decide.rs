@@ -6,8 +6,8 @@
 mod asked;
 
 use burgee_eval::{
-    Context, Decision, Explanation, FlagIndex, Moment, Overridden, Overrides, evaluate_with,
-    explain_with,
+    Context, Decision, Explanation, FlagIndex, Moment, Overridden, Overrides, Snapshot,
+    evaluate_with, explain_with,
 };
 
 use crate::overrides::InForce;
@@ -44,10 +44,41 @@ pub fn decide<'s>(
     context: &Context<'_>,
     at: At,
 ) -> Decision<'s> {
-    overridden(state, flag, context, at).unwrap_or_else(|| {
-        let standing = Standing::new(state, at);
-        evaluate_with(&state.snapshot, flag, context, at.moment(), &standing)
-    })
+    Deciding::new(state, context, at).decide(flag)
+}
+
+/// Many flags of one state, for one context, at one moment.
+pub(crate) struct Deciding<'s, 'c> {
+    snapshot: &'s Snapshot,
+    context: &'c Context<'c>,
+    moment: Moment,
+    standing: Standing<'s>,
+}
+
+impl<'s, 'c> Deciding<'s, 'c> {
+    pub(crate) fn new(state: &'s State, context: &'c Context<'c>, at: At) -> Self {
+        Self {
+            snapshot: &state.snapshot,
+            context,
+            moment: at.moment(),
+            standing: Standing::new(state, at),
+        }
+    }
+
+    /// As [`decide`].
+    #[inline]
+    pub(crate) fn decide(&self, flag: FlagIndex) -> Decision<'s> {
+        match self.standing.find(flag, self.context) {
+            Some(overridden) => Decision::overridden(self.snapshot.flag(flag), overridden),
+            None => evaluate_with(
+                self.snapshot,
+                flag,
+                self.context,
+                self.moment,
+                &self.standing,
+            ),
+        }
+    }
 }
 
 /// The decision of an override, where one is in force for this flag and targeting key.
@@ -89,6 +120,7 @@ impl<'s> Standing<'s> {
 }
 
 impl Overrides for Standing<'_> {
+    #[inline]
     fn find(&self, flag: FlagIndex, context: &Context<'_>) -> Option<Overridden> {
         self.overrides
             .find(flag, context.targeting_key(), self.now_ms)

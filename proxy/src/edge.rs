@@ -7,6 +7,9 @@
 
 mod answer;
 mod attempts;
+#[cfg(feature = "bench")]
+#[doc(hidden)]
+pub mod bench;
 mod client;
 mod connection;
 mod context;
@@ -270,13 +273,7 @@ impl Edge {
         let (plan, identity, set_cookie) =
             self.sources
                 .with_context(bindings, attributes, request, |context| {
-                    Plan::make(
-                        Arc::clone(&state),
-                        route,
-                        context,
-                        at,
-                        &self.metrics.decisions,
-                    )
+                    Plan::make(Arc::clone(&state), route, context, at)
                 });
         passage.plan = Some(plan);
         passage.identity = identity;
@@ -464,6 +461,9 @@ impl ProxyHttp for Edge {
             .map(|response| response.status.as_u16());
         let series = self.series(passage);
         series.count(passage, status, error.is_some());
+        if let Some(plan) = &passage.plan {
+            plan.count(&self.metrics.decisions);
+        }
         if self.access_log.is_on() {
             self.access_log.write(log_line::render(
                 session,

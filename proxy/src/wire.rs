@@ -30,6 +30,9 @@ pub const REVISION: HeaderName = HeaderName::from_static("x-flags-revision");
 /// Names the flag whose canary could not be reached, when the baseline serves for it.
 pub const FALLBACK: HeaderName = HeaderName::from_static("x-flags-fallback");
 
+/// Between two members of a dictionary.
+pub(crate) const SEPARATOR: &str = ", ";
+
 /// Default name of a flag's header: this and its key.
 const DEFAULT_PREFIX: &str = "x-flag-";
 
@@ -49,6 +52,8 @@ pub struct RouteFlags {
     pub reads_tree: bool,
     /// One header per flag, or one for all.
     pub form: Form,
+    /// Bytes of the dictionary, each member with a separator, at most.
+    pub(crate) dictionary_bytes: usize,
     /// What could not be done as configured, for people.
     pub problems: Vec<WireProblem>,
     /// Where the edge finds what `reads` names; it works this out once per state.
@@ -148,7 +153,9 @@ impl RouteFlags {
             reads.extend(needs.attributes);
             reads_tree |= needs.tree;
         }
+        let told = flags.iter().filter_map(|flag| flag.told.as_ref());
         Self {
+            dictionary_bytes: told.map(Told::in_dictionary).sum(),
             flags: flags.into(),
             canary,
             reads: reads.into_iter().collect(),
@@ -218,6 +225,14 @@ impl Told {
             Self::Member(members) => members.iter().map(|member| member.len()).max(),
         }
         .unwrap_or(0)
+    }
+
+    /// What it adds to a dictionary, at most.
+    fn in_dictionary(&self) -> usize {
+        match self {
+            Self::Header { .. } => 0,
+            Self::Member(_) => self.longest() + SEPARATOR.len(),
+        }
     }
 }
 

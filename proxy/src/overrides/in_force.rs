@@ -142,6 +142,7 @@ pub struct Census {
 impl InForce {
     /// The strongest override of a flag for a request, if there is one. Allocates nothing; an override
     /// for named keys costs one SHA-256.
+    #[inline]
     pub fn find(
         &self,
         flag: FlagIndex,
@@ -151,6 +152,17 @@ impl InForce {
         if self.entries.is_empty() {
             return None;
         }
+        self.search(flag, targeting_key, now_ms)
+    }
+
+    /// Never inlined, for most of the time there is no override at all.
+    #[inline(never)]
+    fn search(
+        &self,
+        flag: FlagIndex,
+        targeting_key: Option<&str>,
+        now_ms: u64,
+    ) -> Option<Overridden> {
         let first = self.entries.partition_point(|entry| entry.flag < flag);
         self.entries[first..]
             .iter()

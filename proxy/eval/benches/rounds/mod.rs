@@ -1,77 +1,141 @@
-//! Taking turns.
+//! Several things are timed by taking turns, so that a machine that is busy for a while, or becomes
+//! slower, is so for all of them. Shared by the benchmarks that compare.
 
+use std::process::ExitCode;
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
-
-use crate::Subject;
 
 /// An odd number, so that there is one in the middle.
 const ROUNDS: usize = 301;
 /// How long one turn takes, about: long beside the clock's grain, short beside a disturbance.
 const TURN: Duration = Duration::from_millis(2);
 
-/// What the turns of one subject say.
+/// Something to time.
+pub(crate) struct Thing {
+    pub(crate) name: String,
+    /// Panics where it does not do what it should.
+    pub(crate) verify: Box<dyn Fn()>,
+    /// Does it so many times.
+    pub(crate) repeat: Box<dyn Fn(u32)>,
+}
+
+/// What the turns of one thing say.
 pub(crate) struct Figures {
-    pub(crate) name: &'static str,
-    /// Nanoseconds for one decision.
+    pub(crate) name: String,
+    /// Nanoseconds for doing it once.
     pub(crate) median: f64,
     /// Between them lies the middle half.
-    pub(crate) quartiles: (f64, f64),
-    /// Of the first subject's time in the same round: the median over all rounds.
+    quartiles: (f64, f64),
+    /// Of the first thing's time in the same round: the median over all rounds.
     pub(crate) ratio: f64,
 }
 
-/// Times every subject in every round, each round in another order.
-pub(crate) fn measure(subjects: &[Subject]) -> Vec<Figures> {
-    let times: Vec<u64> = subjects.iter().map(calibrate).collect();
-    let mut rounds: Vec<Vec<f64>> = vec![Vec::with_capacity(ROUNDS); subjects.len()];
+/// Verifies each thing, times it in every round, each round beginning with another one, and prints a
+/// table. With
+/// `--only NAME TIMES` it does one thing so many times, for whoever counts instructions, and ends.
+pub(crate) fn measure(things: &[Thing]) -> Vec<Figures> {
+    if let Some((name, times)) = only(std::env::args()) {
+        let thing = things.iter().find(|thing| thing.name.starts_with(&name));
+        (thing.expect("it begins a name in the table").repeat)(times);
+        std::process::exit(0);
+    }
+    for thing in things {
+        (thing.verify)();
+    }
+    let times: Vec<u32> = things.iter().map(calibrate).collect();
+    let mut rounds: Vec<Vec<f64>> = vec![Vec::with_capacity(ROUNDS); things.len()];
     for round in 0..ROUNDS {
-        for place in 0..subjects.len() {
-            let subject = (place + round) % subjects.len();
-            rounds[subject].push(turn(&subjects[subject], times[subject]));
+        for place in 0..things.len() {
+            let thing = (place + round) % things.len();
+            rounds[thing].push(turn(&things[thing], times[thing]));
         }
     }
-    let figures = |(subject, took): (&Subject, &Vec<f64>)| {
-        let ratios = took
-            .iter()
-            .zip(&rounds[0])
-            .map(|(took, first)| took / first);
-        let ratios = sorted(ratios.collect());
-        let took = sorted(took.clone());
-        Figures {
-            name: subject.name,
-            median: took[ROUNDS / 2],
-            quartiles: (took[ROUNDS / 4], took[ROUNDS - 1 - ROUNDS / 4]),
-            ratio: ratios[ROUNDS / 2],
-        }
-    };
-    subjects.iter().zip(&rounds).map(figures).collect()
+    let figures: Vec<Figures> = things
+        .iter()
+        .zip(&rounds)
+        .map(|(thing, took)| {
+            let ratios = took
+                .iter()
+                .zip(&rounds[0])
+                .map(|(took, first)| took / first);
+            let ratios = sorted(ratios.collect());
+            let took = sorted(took.clone());
+            Figures {
+                name: thing.name.clone(),
+                median: took[ROUNDS / 2],
+                quartiles: (took[ROUNDS / 4], took[ROUNDS - 1 - ROUNDS / 4]),
+                ratio: ratios[ROUNDS / 2],
+            }
+        })
+        .collect();
+    print(&figures);
+    figures
 }
 
-/// How many decisions fill a turn; warms up by the way.
-fn calibrate(subject: &Subject) -> u64 {
-    let mut times = 64;
-    loop {
-        let ns = turn(subject, times) * times as f64;
-        if ns > TURN.as_nanos() as f64 {
-            return times;
-        }
+/// A figure that must not exceed its budget.
+pub(crate) struct Check {
+    pub(crate) what: &'static str,
+    pub(crate) is: f64,
+    pub(crate) most: f64,
+}
+
+/// Prints every verdict; a failure where one budget is broken.
+pub(crate) fn verdict(checks: &[Check]) -> ExitCode {
+    println!();
+    for Check { what, is, most } in checks {
+        let verdict = if is <= most { "within" } else { "over" };
+        println!("{is:.2} {what}: {verdict} the budget of {most}");
+    }
+    if checks.iter().all(|check| check.is <= check.most) {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+fn print(figures: &[Figures]) {
+    println!("| | ns, median | quartiles | times the first |");
+    println!("|---|---|---|---|");
+    for figures in figures {
+        let Figures {
+            name,
+            median,
+            quartiles: (low, high),
+            ratio,
+        } = figures;
+        println!("| {name} | {median:.1} | {low:.1} to {high:.1} | {ratio:.2} |");
+    }
+}
+
+fn only(mut arguments: impl Iterator<Item = String>) -> Option<(String, u32)> {
+    arguments.find(|argument| argument == "--only")?;
+    Some((arguments.next()?, arguments.next()?.parse().ok()?))
+}
+
+/// How many times fill a turn; warms up by the way.
+fn calibrate(thing: &Thing) -> u32 {
+    let mut times = 1;
+    while took(thing, times) < TURN {
         times *= 2;
     }
+    times
 }
 
-/// Nanoseconds for one decision, over so many.
-fn turn(subject: &Subject, times: u64) -> f64 {
+/// Nanoseconds for doing it once, over so many.
+fn turn(thing: &Thing, times: u32) -> f64 {
+    took(thing, times).as_secs_f64() * 1e9 / f64::from(times)
+}
+
+/// How much of a processor this thread has for it: what others take meanwhile does not count.
+fn took(thing: &Thing, times: u32) -> Duration {
+    let processor_time = || -> Duration {
+        let time = clock_gettime(ClockId::ThreadCPUTime);
+        time.try_into().expect("it is not negative")
+    };
     let started = processor_time();
-    (subject.repeat)(times);
-    (processor_time() - started).as_nanos() as f64 / times as f64
-}
-
-/// What this thread has had of a processor: what others take meanwhile does not count.
-fn processor_time() -> Duration {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    time.try_into().expect("it is not negative")
+    (thing.repeat)(times);
+    processor_time().saturating_sub(started)
 }
 
 fn sorted(mut values: Vec<f64>) -> Vec<f64> {

@@ -149,6 +149,8 @@ pub(crate) enum Op {
     },
     /// `in` over constant strings.
     InStrings { needle: Box<Expr>, strings: Strings },
+    /// The same where the needle is an attribute without a default, as it mostly is.
+    AttributeIn { id: AttributeId, strings: Strings },
     /// `in` over many constants that are not all strings.
     InMembers {
         needle: Box<Expr>,
@@ -224,7 +226,12 @@ impl Op {
     /// expression of a loop's turns.
     pub(crate) fn children(&self, see: &mut impl FnMut(&Expr)) {
         match self {
-            Self::Literal(_) | Self::Context | Self::Flagd | Self::Timestamp | Self::Fault(_) => {}
+            Self::Literal(_)
+            | Self::AttributeIn { .. }
+            | Self::Context
+            | Self::Flagd
+            | Self::Timestamp
+            | Self::Fault(_) => {}
             Self::Attribute { default, .. } => {
                 if let Some(default) = default {
                     see(default);

@@ -6,7 +6,7 @@ use super::arithmetic::arithmetic;
 use super::concat::{cat, merge, substr};
 use super::operand::Number;
 use super::{Expr, Fault, ItemRead, Key, Op, Operand, Scope, Strings, compare, sem_ver};
-use crate::context::AttributeId;
+use crate::context::{AttributeId, Value};
 
 /// Listens to a walk.
 pub(crate) trait Tracer {
@@ -106,8 +106,8 @@ fn frequent<'a, T: Tracer>(
                 }
                 Some(chosen) => run(chosen, scope, tracer),
             },
-            Op::InStrings { needle, strings } => {
-                in_strings(needle, strings, scope, tracer).map(Operand::Bool)
+            Op::AttributeIn { id, strings } => {
+                Ok(Operand::Bool(attribute_in(*id, strings, scope, tracer)))
             }
             Op::Fractional(fractional) => fractional.run(scope, tracer),
             _ => other(expr, scope, tracer),
@@ -163,6 +163,10 @@ fn other<'a, T: Tracer>(
             let haystack = run(haystack, scope, tracer)?;
             Operand::Bool(compare::contains(haystack, needle, scope)?)
         }
+        Op::InStrings { needle, strings } => match run(needle, scope, tracer)? {
+            Operand::Str(text) => Operand::Bool(strings.contains(text)),
+            _ => Operand::Bool(false),
+        },
         Op::InMembers { needle, members } => {
             let needle = run(needle, scope, tracer)?;
             Operand::Bool(members.contain(needle, scope)?)
@@ -330,24 +334,26 @@ fn choose<'a, T: Tracer>(
 #[inline]
 fn holds<'a, T: Tracer>(expr: &'a Expr, scope: &Scope<'a>, tracer: &mut T) -> Result<bool, Fault> {
     match &expr.op {
-        Op::InStrings { needle, strings } if !T::LISTENS => {
-            in_strings(needle, strings, scope, tracer)
+        Op::AttributeIn { id, strings } if !T::LISTENS => {
+            Ok(attribute_in(*id, strings, scope, tracer))
         }
         _ => run(expr, scope, tracer).map(Operand::truthy),
     }
 }
 
 #[inline]
-fn in_strings<'a, T: Tracer>(
-    needle: &'a Expr,
-    strings: &'a Strings,
-    scope: &Scope<'a>,
+fn attribute_in<T: Tracer>(
+    id: AttributeId,
+    strings: &Strings,
+    scope: &Scope<'_>,
     tracer: &mut T,
-) -> Result<bool, Fault> {
-    Ok(match run(needle, scope, tracer)? {
-        Operand::Str(text) => strings.contains(text),
+) -> bool {
+    let value = scope.context.get(id);
+    tracer.read(id, Operand::from(value));
+    match value {
+        Value::Str(text) => strings.contains(text),
         _ => false,
-    })
+    }
 }
 
 fn run_and<'a, T: Tracer>(

@@ -277,9 +277,10 @@ fn membership(arguments: &mut Arguments) -> Op {
                 .filter_map(Json::as_str)
                 .map(Box::from)
                 .collect();
-            Op::InStrings {
-                needle,
-                strings: Strings::new(strings),
+            let strings = Strings::new(strings);
+            match needle.op {
+                Op::Attribute { id, default: None } => Op::AttributeIn { id, strings },
+                _ => Op::InStrings { needle, strings },
             }
         }
         Op::Literal(Json::Array(items)) if Members::pays(&items) => Op::InMembers {
