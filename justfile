@@ -25,7 +25,7 @@ fmt:
 
 # Every benchmark of deciding; the official provider takes part where `protoc` is installed
 bench:
-    cargo bench -p burgee-eval --locked
+    cargo bench -p burgee-eval --bench evaluate --bench compile --locked
     cargo bench -p burgee --bench route --features bench --locked
     cargo run --release --manifest-path proxy/eval/benches/peers/Cargo.toml --target-dir target \
         $(command -v protoc >/dev/null && echo --features open-feature-flagd)

@@ -35,7 +35,8 @@ pub struct Metrics {
     pub duration: HistogramVec,
     /// `burgee_requests_in_flight`.
     pub in_flight: IntGauge,
-    /// `burgee_decisions_total{flag,variant,reason}`: `variant` is empty where there is none.
+    /// `burgee_decisions_total{flag,variant,reason}`: `variant` is empty where there is none. Counted
+    /// when the request is over, as all of these are.
     pub decisions: Bounded<3>,
     /// `burgee_upstream_results_total{upstream,variant,result}`: `variant` is that of the route's canary flag,
     /// `result` a class such as `2xx`, or `error` where no response came.

@@ -6,8 +6,11 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// An odd number, so that there is one in the middle.
-const ROUNDS: usize = 301;
+/// What takes long has fewer, so that it ends within a minute. Odd numbers, so that there is one in the
+/// middle.
+const MOST_ROUNDS: usize = 301;
+const LEAST_ROUNDS: usize = 21;
+const ALL_ROUNDS: Duration = Duration::from_secs(10);
 /// How long one turn takes, about: long beside the clock's grain, short beside a disturbance.
 const TURN: Duration = Duration::from_millis(2);
 
@@ -44,8 +47,14 @@ pub(crate) fn measure(things: &[Thing]) -> Vec<Figures> {
         (thing.verify)();
     }
     let times: Vec<u32> = things.iter().map(calibrate).collect();
-    let mut rounds: Vec<Vec<f64>> = vec![Vec::with_capacity(ROUNDS); things.len()];
-    for round in 0..ROUNDS {
+    let calibrated = things.iter().zip(&times);
+    let round: Duration = calibrated.map(|(thing, times)| took(thing, *times)).sum();
+    let count = (LEAST_ROUNDS..MOST_ROUNDS)
+        .step_by(2)
+        .find(|count| round * u32::try_from(*count).expect("there are few") > ALL_ROUNDS)
+        .unwrap_or(MOST_ROUNDS);
+    let mut rounds: Vec<Vec<f64>> = vec![Vec::with_capacity(count); things.len()];
+    for round in 0..count {
         for place in 0..things.len() {
             let thing = (place + round) % things.len();
             rounds[thing].push(turn(&things[thing], times[thing]));
@@ -63,9 +72,9 @@ pub(crate) fn measure(things: &[Thing]) -> Vec<Figures> {
             let took = sorted(took.clone());
             Figures {
                 name: thing.name.clone(),
-                median: took[ROUNDS / 2],
-                quartiles: (took[ROUNDS / 4], took[ROUNDS - 1 - ROUNDS / 4]),
-                ratio: ratios[ROUNDS / 2],
+                median: took[count / 2],
+                quartiles: (took[count / 4], took[count - 1 - count / 4]),
+                ratio: ratios[count / 2],
             }
         })
         .collect();
