@@ -186,17 +186,14 @@ impl<'a> Operand<'a> {
             Self::Null => out.write_str("null"),
             Self::Bool(value) => out.write_str(if value { "True" } else { "False" }),
             Self::Number(value) => {
-                steps.write_number()?;
+                steps.write_number(value)?;
                 text::write_number(value, out)
             }
             Self::Str(text) => {
                 steps.copy(text.len())?;
                 out.write_str(text)
             }
-            Self::Json(Json::Number(number)) => {
-                steps.write_number()?;
-                write!(out, "{number}")
-            }
+            Self::Json(Json::Number(number)) => write!(out, "{number}"),
             Self::Json(Json::Object(_)) | Self::Frame(_) | Self::Context | Self::Flagd => {
                 out.write_str("[object Object]")
             }

@@ -21,8 +21,8 @@ const SCANNED_BYTES: usize = 16;
 /// proportion to each digit from there on.
 const FEW_DIGITS: usize = 19;
 
-/// Writing a number with a fraction takes as long as so many steps.
-const NUMBER: usize = 4;
+/// Writing a number takes as long as so many steps, unless it is a small integer.
+const NUMBER: usize = 8;
 
 /// The steps that are left.
 #[derive(Debug)]
@@ -74,8 +74,9 @@ impl Steps {
     }
 
     /// Takes what it costs to write a number as text.
-    pub(super) fn write_number(&self) -> Result<(), Fault> {
-        self.take(NUMBER)
+    pub(super) fn write_number(&self, number: f64) -> Result<(), Fault> {
+        let integer = number.fract() == 0.0 && number.abs() < 1e15;
+        if integer { Ok(()) } else { self.take(NUMBER) }
     }
 
     /// Takes a step to a value that lies `depth` levels inside another.
