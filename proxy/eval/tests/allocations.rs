@@ -126,14 +126,14 @@ fn what_grows_is_stopped() {
         let set = compiler
             .compile("allocations", &json!({ "flags": { "f": flag } }))
             .expect("valid");
-        let compiled = region.change().bytes_allocated;
-        assert!(compiled < MIB, "{rule} compiles to {compiled} bytes");
+        let bytes = region.change().bytes_allocated;
+        assert!(bytes < MIB, "{rule} compiles to {bytes} bytes");
         let snapshot = Snapshot::new(&compiler, [Arc::new(set)]);
         let index = snapshot.find("f").expect("it is there");
         let tree = json!({ "list": list });
         let context = Context::from_json(snapshot.attributes(), &tree);
         let region = Region::new(ALLOCATOR);
-        let decision = evaluate(&snapshot, index, &context, Moment::current(0));
+        evaluate(&snapshot, index, &context, Moment::current(0));
         let allocated = region.change().bytes_allocated;
         assert!(allocated < 20 * MIB, "{rule} allocates {allocated} bytes");
     }

@@ -49,8 +49,8 @@ fn a_reference_inside_a_loop_reads_the_item() {
     assert_eq!(decide(&on(all)), Ok("on".to_owned()));
     // Also where nothing is evaluated.
     let start = json!({ "reduce": [[], 1, { "$ref": "start" }] });
-    let same = json!({ "===": [start, ["a", "b"]] });
-    assert_eq!(decide(&on(same)), Ok("on".to_owned()));
+    let equal = json!({ "===": [start, ["a", "b"]] });
+    assert_eq!(decide(&on(equal)), Ok("on".to_owned()));
     let constant = json!({ "var": "x.0", "y": { "$ref": "start" } });
     let chosen = json!({ "map": [[constant], { "var": "y.0" }] });
     assert_eq!(

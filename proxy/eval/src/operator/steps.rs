@@ -39,11 +39,17 @@ impl Steps {
     }
 
     /// Takes as many.
-    #[inline]
     pub(super) fn take(&self, count: usize) -> Result<(), Fault> {
         let left = self.left.get().checked_sub(count);
         self.left.set(left.unwrap_or(0));
         left.map(|_| ()).ok_or(Fault::TooManySteps)
+    }
+
+    /// Long texts are rare, and must cost the others nothing.
+    #[cold]
+    #[inline(never)]
+    fn take_for_long(&self, count: usize) -> Result<(), Fault> {
+        self.take(count)
     }
 
     /// Takes what it costs to copy, compare or hash a text. A short one costs nothing: whoever reads
@@ -53,7 +59,7 @@ impl Steps {
         if bytes < COPIED_BYTES {
             return Ok(());
         }
-        self.take(bytes / COPIED_BYTES)
+        self.take_for_long(bytes / COPIED_BYTES)
     }
 
     /// Takes what it costs to search or parse a text.
@@ -62,7 +68,7 @@ impl Steps {
         if bytes < SCANNED_BYTES {
             return Ok(());
         }
-        self.take(bytes / SCANNED_BYTES)
+        self.take_for_long(bytes / SCANNED_BYTES)
     }
 
     /// Takes what it costs to read a number from a text.
