@@ -23,9 +23,23 @@ lint:
 fmt:
     cargo fmt --all
 
-# Unit benchmarks of deciding
+# Every benchmark of deciding; the official provider takes part where `protoc` is installed
 bench:
-    cargo bench -p burgee-eval
+    cargo bench -p burgee-eval --locked
+    cargo bench -p burgee --bench route --features bench --locked
+    cargo run --release --locked --manifest-path proxy/eval/benches/peers/Cargo.toml --target-dir target \
+        $(command -v protoc >/dev/null && echo --features open-feature-flagd)
+
+# Fuzz one target until stopped; e.g. `just fuzz request -max_total_time=600`
+fuzz target *options:
+    mkdir -p target/fuzz/{{ target }}
+    cargo fuzz run --fuzz-dir proxy/eval/fuzz --sanitizer none {{ target }} "$PWD/target/fuzz/{{ target }}" "$PWD/proxy/eval/fuzz/corpus/{{ target }}" -- -max_len=8192 {{ options }}
+
+# Make a target's corpus anew: the fewest inputs that reach what it and all that was found reach
+fuzz-corpus target:
+    mkdir -p target/fuzz/{{ target }} target/fuzz/kept && rm -rf target/fuzz/kept/{{ target }} && mkdir target/fuzz/kept/{{ target }}
+    cargo fuzz run --fuzz-dir proxy/eval/fuzz --sanitizer none {{ target }} "$PWD/target/fuzz/kept/{{ target }}" "$PWD/proxy/eval/fuzz/corpus/{{ target }}" "$PWD/target/fuzz/{{ target }}" -- -set_cover_merge=1 -max_len=8192
+    rm -rf proxy/eval/fuzz/corpus/{{ target }} && mv target/fuzz/kept/{{ target }} proxy/eval/fuzz/corpus/{{ target }}
 
 # Two example backends and the proxy; e.g. `just demo --nats`
 demo *options:

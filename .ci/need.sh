@@ -3,10 +3,10 @@
 #
 #   need COMMAND WHY    afterwards COMMAND is there, or the script has ended with what to do
 #
-# Only Rust and a C compiler are never installed from here: which ones to use is the user's choice.
+# Only Rust and compilers of C and C++ are never installed from here: which ones to use is the user's choice.
 
-# Debian puts nats-server where only root's PATH looks.
-export PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
+# Debian puts nats-server where only root's PATH looks, and cargo installs into its own folder.
+export PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin:${CARGO_HOME:-$HOME/.cargo}/bin"
 
 say() { printf '== %s\n' "$*"; }
 
@@ -21,6 +21,7 @@ need() {
     case $command in
     cargo) die "cargo is missing ($why). Install Rust $(rust_version) or newer: see https://rustup.rs" ;;
     cc) die "cc is missing ($why). Install a C compiler: the package gcc, clang or build-essential" ;;
+    c++) die "c++ is missing ($why). Install a C++ compiler: the package g++, clang or build-essential" ;;
     esac
     install=$(install_of "$command")
     [ -n "$install" ] ||
@@ -53,7 +54,9 @@ run_install() (
 # The command that installs another one on this machine; empty when none is known.
 install_of() {
     local command=$1 package=$1
-    if command -v apt-get >/dev/null; then
+    if [ "$command" = cargo-fuzz ]; then
+        echo "cargo install -q --locked --version 0.13.2 cargo-fuzz"
+    elif command -v apt-get >/dev/null; then
         echo "apt-get install -q -y --no-install-recommends $package"
     elif command -v dnf >/dev/null; then
         # Fedora has no package of nats-server.
@@ -66,7 +69,7 @@ install_of() {
     fi
 }
 
-needs_root() { case $1 in brew*) false ;; *) [ "$(id -u)" != 0 ] ;; esac }
+needs_root() { case $1 in brew* | cargo*) false ;; *) [ "$(id -u)" != 0 ] ;; esac }
 
 # With a terminal, sudo may ask for a password; without one it must not.
 can_sudo() { command -v sudo >/dev/null && { [ -t 0 ] || sudo -n true 2>/dev/null; }; }

@@ -12,6 +12,7 @@ mod disk;
 mod explain;
 mod files;
 mod forgery;
+mod gates;
 mod headers;
 mod hostile;
 mod leaving;

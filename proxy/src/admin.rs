@@ -60,6 +60,8 @@ struct Admin {
     metrics: Metrics,
     pools: Pools,
     route_names: Vec<String>,
+    region: String,
+    cluster: String,
 }
 
 type Answer = Response<Full<Bytes>>;
@@ -85,6 +87,8 @@ impl AdminService {
                 metrics,
                 pools,
                 route_names,
+                region: config.region.clone(),
+                cluster: config.cluster.clone(),
             }),
         }
     }
@@ -175,7 +179,7 @@ async fn answer(admin: Arc<Admin>, request: Request<Incoming>) -> Result<Answer,
         "/metrics" => scrape::answer(&admin),
         "/snapshot" => respond_json(StatusCode::OK, &snapshot::describe(&admin)),
         "/explain" => match question(request).await {
-            Ok(question) => explain::answer(&admin.store, &question),
+            Ok(question) => explain::answer(&admin, &question),
             Err(refused) => refused,
         },
         _ => text(
@@ -280,6 +284,8 @@ mod tests {
             metrics: Metrics::new().unwrap(),
             pools: Pools::new(&std::collections::BTreeMap::new()),
             route_names: Vec::new(),
+            region: "eu".into(),
+            cluster: "eu-1".into(),
         };
         // It holds less than an answer, and nobody empties it.
         let (mut client, server) = tokio::io::duplex(64);

@@ -3,26 +3,50 @@
 //! The edge and the admin listener both decide here and nowhere else, so that `/explain` cannot
 //! disagree with what a request gets.
 
-use burgee_eval::{Context, Decision, FlagIndex, Moment, Reason, evaluate};
+mod asked;
 
-use crate::overrides::Overridden;
+use burgee_eval::{
+    Context, Decision, Explanation, FlagIndex, Moment, Overridden, Overrides, evaluate_with,
+    explain_with,
+};
+
+use crate::overrides::InForce;
 use crate::store::State;
 
-/// Decides one flag. `now_ms` is in Unix milliseconds. Pure, and without allocation where
-/// evaluation is.
+pub(crate) use asked::lifecycle;
+pub use asked::{SyncedAt, SyncedAtError};
+
+/// When a request is decided, and how fresh what it is decided from is. In Unix milliseconds, for
+/// overrides end between seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct At {
+    /// Now.
+    pub now_ms: u64,
+    /// When flag sets and overrides were both last known to be current; `None`: never. See
+    /// [`Store::current_at_ms`](crate::store::Store::current_at_ms), to be asked before the state is
+    /// loaded, so that no state counts as fresher than it is.
+    pub synced_at_ms: Option<u64>,
+}
+
+impl At {
+    fn moment(self) -> Moment {
+        Moment {
+            now: self.now_ms / 1000,
+            synced_at: self.synced_at_ms.map(|at_ms| at_ms / 1000),
+        }
+    }
+}
+
+/// Decides one flag. Pure, and without allocation where evaluation is.
 pub fn decide<'s>(
     state: &'s State,
     flag: FlagIndex,
     context: &Context<'_>,
-    now_ms: u64,
+    at: At,
 ) -> Decision<'s> {
-    overridden(state, flag, context, now_ms).unwrap_or_else(|| {
-        evaluate(
-            &state.snapshot,
-            flag,
-            context,
-            Moment::current(now_ms / 1000),
-        )
+    overridden(state, flag, context, at).unwrap_or_else(|| {
+        let standing = Standing::new(state, at);
+        evaluate_with(&state.snapshot, flag, context, at.moment(), &standing)
     })
 }
 
@@ -31,34 +55,45 @@ pub fn overridden<'s>(
     state: &'s State,
     flag: FlagIndex,
     context: &Context<'_>,
-    now_ms: u64,
+    at: At,
 ) -> Option<Decision<'s>> {
-    let found = state
-        .overrides
-        .find(flag, context.targeting_key(), now_ms)?;
-    let flag = state.snapshot.flag(flag);
-    let variant = match found {
-        Overridden::Variant(variant) => Some(variant),
-        Overridden::Default => flag.default_variant,
-    };
-    Some(Decision {
-        flag,
-        variant,
-        reason: Reason::Override,
-        error: None,
-        asked: None,
-        fault: None,
-    })
+    let overridden = Standing::new(state, at).find(flag, context)?;
+    Some(Decision::overridden(state.snapshot.flag(flag), overridden))
 }
 
-/// A reason as it is called in metrics, logs and JSON.
-pub fn reason_name(reason: Reason) -> &'static str {
-    match reason {
-        Reason::Static => "STATIC",
-        Reason::TargetingMatch => "TARGETING_MATCH",
-        Reason::Default => "DEFAULT",
-        Reason::Disabled => "DISABLED",
-        Reason::Error => "ERROR",
-        Reason::Override => "OVERRIDE",
+/// What [`decide`] does where no override stands for the flag itself, told. An override of a flag that
+/// it requires counts.
+pub fn explain<'s>(
+    state: &'s State,
+    flag: FlagIndex,
+    context: &Context<'_>,
+    at: At,
+) -> Explanation<'s> {
+    let standing = Standing::new(state, at);
+    explain_with(&state.snapshot, flag, context, at.moment(), &standing)
+}
+
+/// The overrides in force at one moment.
+struct Standing<'s> {
+    overrides: &'s InForce,
+    now_ms: u64,
+}
+
+impl<'s> Standing<'s> {
+    fn new(state: &'s State, at: At) -> Self {
+        Self {
+            overrides: &state.overrides,
+            now_ms: at.now_ms,
+        }
     }
 }
+
+impl Overrides for Standing<'_> {
+    fn find(&self, flag: FlagIndex, context: &Context<'_>) -> Option<Overridden> {
+        self.overrides
+            .find(flag, context.targeting_key(), self.now_ms)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -11,6 +11,8 @@ mod client;
 mod connection;
 mod context;
 mod device;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod geo;
 mod head;
 mod identity;
@@ -41,6 +43,7 @@ use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorType, Result};
 
 use crate::config::{Config, Limits};
+use crate::decide::At;
 use crate::store::Store;
 use crate::telemetry::{AccessLogHandle, AccessLogWriter, Metrics};
 use crate::upstream::{Pool, Pools};
@@ -152,7 +155,12 @@ impl Edge {
     }
 
     /// Everything before a request goes anywhere. `Err` is an answer, not a failure.
-    fn prepare(&self, session: &mut Session, passage: &mut Passage) -> Result<(), Answer> {
+    fn prepare(
+        &self,
+        peer: Option<IpAddr>,
+        session: &mut Session,
+        passage: &mut Passage,
+    ) -> Result<(), Answer> {
         let head = session.req_header();
         let raw = session.to_h1_raw();
         sanitize::check(&head.method, head.version, &head.headers, &raw).map_err(|malformed| {
@@ -163,7 +171,7 @@ impl Edge {
                 close: true,
             }
         })?;
-        let client = Client::find(peer_address(session), &head.headers, &self.trusted);
+        let client = Client::find(peer, &head.headers, &self.trusted);
         passage.client = client;
         self.strip(session, client);
 
@@ -238,6 +246,10 @@ impl Edge {
         request: &Request<'_>,
         passage: &mut Passage,
     ) -> Result<(), Answer> {
+        let at = At {
+            now_ms: unix_ms(),
+            synced_at_ms: self.store.current_at_ms(),
+        };
         let state = Arc::clone(&self.store.load());
         let Some(flags) = state.routes.get(route).filter(|_| self.store.loaded()) else {
             return if self.store.serves_baseline() {
@@ -251,10 +263,10 @@ impl Edge {
             };
         };
         let attributes = state.snapshot.attributes();
-        let bindings = flags
-            .bindings
-            .get_or_init(|| self.sources.bind(flags, attributes));
-        let now_ms = unix_ms();
+        let bindings = flags.bindings.get_or_init(|| {
+            self.sources
+                .bind(flags, attributes, state.overrides.read_keys())
+        });
         let (plan, identity, set_cookie) =
             self.sources
                 .with_context(bindings, attributes, request, |context| {
@@ -262,7 +274,7 @@ impl Edge {
                         Arc::clone(&state),
                         route,
                         context,
-                        now_ms,
+                        at,
                         &self.metrics.decisions,
                     )
                 });
@@ -312,7 +324,7 @@ impl ProxyHttp for Edge {
         session.set_write_timeout(Some(self.limits.write_timeout));
         session.set_total_drain_timeout(Some(self.limits.read_timeout));
         self.keep_alive(session);
-        match self.prepare(session, passage) {
+        match self.prepare(peer_address(session), session, passage) {
             Ok(()) => Ok(false),
             Err(answer) => answer.send(session).await.map(|()| true),
         }

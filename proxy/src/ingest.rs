@@ -352,7 +352,7 @@ impl Ingest {
             .iter()
             .map(|route| RouteFlags::compile(route, &self.snapshot, &self.reserved))
             .collect();
-        self.metrics.published(&census, self.snapshot.conflicts());
+        self.metrics.published(&census, &self.snapshot);
         self.store.publish(State {
             snapshot: self.snapshot.clone(),
             overrides: census.in_force,

@@ -12,7 +12,7 @@ mod record;
 
 pub use end::{BROKER_CLOCK_TOLERANCE, is_from_the_future, local_end_ms};
 pub use in_force::{
-    Census, Ignored, InForce, Known, MAX_IN_FORCE, Overridden, OverrideState, OverrideStatus, Place,
+    Census, Ignored, InForce, Known, MAX_IN_FORCE, OverrideState, OverrideStatus, Place,
 };
 pub use record::{
     Keys, MAX_DURATION, MAX_KEYS, OverrideDocument, RecordError, SALT_BYTES, Scope, ScopeError,

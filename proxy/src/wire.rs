@@ -8,6 +8,7 @@ mod dictionary;
 mod problems;
 mod value;
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
 use burgee_eval::{AttributeId, Flag, FlagIndex, Snapshot, VariantIndex};
@@ -42,7 +43,7 @@ pub struct RouteFlags {
     pub flags: Box<[RouteFlag]>,
     /// Which of `flags` chooses the upstream, and how.
     pub canary: Option<RouteCanary>,
-    /// Which attributes the rules of `flags` read, sorted, without duplicates.
+    /// Which attributes `flags` and their prerequisites read, sorted, without duplicates.
     pub reads: Box<[AttributeId]>,
     /// Some rule needs the context as a tree.
     pub reads_tree: bool,
@@ -140,22 +141,17 @@ impl RouteFlags {
             flags.push(RouteFlag::new(key, Some((index, flag)), told));
         }
         let canary = compile_canary(route, snapshot, &mut flags, &mut problems);
-        let known = || {
-            flags
-                .iter()
-                .filter_map(|flag| flag.index)
-                .map(|index| snapshot.flag(index))
-        };
-        let mut reads: Vec<AttributeId> = known()
-            .flat_map(|flag| flag.reads.iter().copied())
-            .collect();
-        reads.sort_unstable();
-        reads.dedup();
-        let reads_tree = known().any(|flag| flag.reads_tree);
+        let mut reads = BTreeSet::new();
+        let mut reads_tree = false;
+        for index in flags.iter().filter_map(|flag| flag.index) {
+            let needs = snapshot.needs(index);
+            reads.extend(needs.attributes);
+            reads_tree |= needs.tree;
+        }
         Self {
             flags: flags.into(),
             canary,
-            reads: reads.into(),
+            reads: reads.into_iter().collect(),
             reads_tree,
             form: route.present.form,
             problems,

@@ -7,6 +7,11 @@ pub fn flag_set(flags: &Value) -> String {
     json!({ "metadata": { "bucketing": "v3" }, "flags": flags }).to_string()
 }
 
+/// The same, with an entry in `delivery` for some of them.
+pub fn delivered(flags: &Value, delivery: &Value) -> String {
+    json!({ "metadata": { "bucketing": "v3" }, "flags": flags, "delivery": delivery }).to_string()
+}
+
 /// A flag with variants `on` and `off`, `off` by default.
 pub fn on_off(targeting: &Value) -> Value {
     json!({

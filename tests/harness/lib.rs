@@ -24,7 +24,7 @@ mod wait;
 pub use backend::{Backend, Echo};
 pub use burgee::{Burgee, Outcome, binary, repository};
 pub use client::{Answer, Call};
-pub use documents::{constant, flag_set, on_off, share};
+pub use documents::{constant, delivered, flag_set, on_off, share};
 pub use metrics::Metrics;
 pub use nats::Nats;
 pub use port::Port;

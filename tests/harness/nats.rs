@@ -85,14 +85,24 @@ impl Nats {
 
     /// Writes a flag set into a file of this name.
     pub fn document(&self, set: &str, flags: &Value) -> String {
+        self.file(set, &flag_set(flags))
+    }
+
+    fn file(&self, set: &str, text: &str) -> String {
         let path = self.store.path().join(format!("{set}.json"));
-        std::fs::write(&path, flag_set(flags)).expect("a file of our own");
+        std::fs::write(&path, text).expect("a file of our own");
         path.to_str().expect("a temporary path is UTF-8").to_owned()
     }
 
     /// Pushes a flag set.
     pub async fn push(&self, set: &str, flags: &Value) {
         let path = self.document(set, flags);
+        self.operator(["flags", "push", &path]).succeeds().await;
+    }
+
+    /// Pushes a flag set as it is written.
+    pub async fn push_text(&self, set: &str, text: &str) {
+        let path = self.file(set, text);
         self.operator(["flags", "push", &path]).succeeds().await;
     }
 

@@ -41,6 +41,19 @@
 //!
 //! So raising the weight of one entry while the total stays and no other weight rises moves nobody
 //! out of it: its range of buckets starts no later and ends no earlier than before.
+//!
+//! # From a user to a slot of a layer
+//!
+//! A layer (`delivery.<flag>.layer`) has [`LAYER_SLOTS`] slots, numbered from 0. A user's slot is
+//!
+//! ```text
+//! hash = murmur3(CBOR of the array ["layer", name, targetingKey])
+//! slot = (u64(hash) * 10000) >> 32
+//! ```
+//!
+//! whatever the flag, its set and their bucketing are. Without a targeting key (absent, empty, not a
+//! string) there is no slot. No bucketing hashes an array of three items, so the slot of a user says
+//! nothing about the user's bucket in any flag. [`slot`] is this function.
 
 mod cbor;
 
@@ -83,6 +96,30 @@ pub fn bucket(hash: u32, total: u32) -> u32 {
     u32::try_from(scaled).expect("hash < 2^32, so the result is below total")
 }
 
+/// Slots of a layer.
+pub const LAYER_SLOTS: u32 = 10_000;
+
+/// The slot of a user in a layer, in `0..LAYER_SLOTS`; `targeting_key` is not empty.
+pub fn slot(layer: &str, targeting_key: &str) -> u32 {
+    slot_after(layer_prefix(layer), targeting_key)
+}
+
+/// What is hashed of a layer before the targeting key.
+pub(crate) fn layer_prefix(layer: &str) -> Murmur {
+    let mut prefix = Murmur::new();
+    prefix.cbor_array(3);
+    prefix.cbor_text("layer");
+    prefix.cbor_text(layer);
+    prefix
+}
+
+/// The slot of a user, from [`layer_prefix`].
+#[inline]
+pub(crate) fn slot_after(mut prefix: Murmur, targeting_key: &str) -> u32 {
+    prefix.cbor_text(targeting_key);
+    bucket(prefix.finish(), LAYER_SLOTS)
+}
+
 /// MurmurHash3 x86 32 bit (Austin Appleby, public domain), seed 0, over bytes that come in pieces.
 ///
 /// Copying it is how a constant prefix is hashed once.
@@ -108,30 +145,38 @@ impl Murmur {
             murmur.mix(u32::from_le_bytes(*word));
         }
         murmur.skip(words.len() * 4);
-        murmur.push_rest(rest);
+        murmur.push_few(rest);
         murmur.finish()
     }
 
     /// Takes more bytes. Pieces of whatever sizes give the hash of all of them in one.
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "where a decision is made, the state must stay in registers: it saves a tenth"
+    )]
+    #[inline(always)]
     pub fn update(&mut self, bytes: &[u8]) {
-        let (words, rest) = bytes.as_chunks::<4>();
-        let shift = self.shift();
-        let mut pending = u64::from(self.tail);
+        let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) else {
+            return self.push_few(bytes);
+        };
+        // The word that has begun is completed; from there on words are read as they stand, wherever
+        // they stand, which shifts nothing.
+        self.mix(self.tail | u32::from_le_bytes(*first) << self.shift());
+        let taken = 4 - (self.length % 4) as usize;
+        let (words, rest) = bytes[taken..].as_chunks::<4>();
         for word in words {
-            pending |= u64::from(u32::from_le_bytes(*word)) << shift;
-            self.mix(low(pending));
-            pending >>= 32;
+            self.mix(u32::from_le_bytes(*word));
         }
-        self.tail = low(pending);
-        self.skip(words.len() * 4);
-        self.push_rest(rest);
+        // What is left is the end of the last four bytes, at most three of them.
+        let left = u64::from(u32::from_le_bytes(*last)) >> (32 - 8 * rest.len());
+        self.tail = low(left);
+        self.skip(bytes.len());
     }
 
     /// Takes fewer than four bytes.
     #[inline]
-    fn push_rest(&mut self, rest: &[u8]) {
-        match *rest {
+    fn push_few(&mut self, few: &[u8]) {
+        match *few {
             [a] => self.push([a, 0, 0, 0], 1),
             [a, b] => self.push([a, b, 0, 0], 2),
             [a, b, c] => self.push([a, b, c, 0], 3),
@@ -139,7 +184,7 @@ impl Murmur {
         }
     }
 
-    /// Counts bytes that were mixed in; the algorithm takes the length modulo 2^32.
+    /// Counts bytes that were taken in; the algorithm takes the length modulo 2^32.
     #[inline]
     fn skip(&mut self, bytes: usize) {
         #[allow(clippy::cast_possible_truncation)]
@@ -204,7 +249,7 @@ fn low(pending: u64) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::{MAX_TOTAL_WEIGHT, Murmur, bucket};
+    use super::{LAYER_SLOTS, MAX_TOTAL_WEIGHT, Murmur, bucket, slot};
 
     #[test]
     fn murmur_is_murmur3_x86_32() {
@@ -234,6 +279,18 @@ mod tests {
                 assert_eq!(murmur.finish(), Murmur::hash(&bytes), "{first} {second}");
             }
         }
+    }
+
+    /// The bytes are written out, so that nothing that encodes them can change them unseen.
+    #[test]
+    fn a_slot_is_the_bucket_of_an_array_of_three() {
+        let bytes = b"\x83\x65layer\x61x\x62u1";
+        assert_eq!(slot("x", "u1"), bucket(Murmur::hash(bytes), LAYER_SLOTS));
+        let long = "k".repeat(300);
+        let mut bytes = b"\x83\x65layer\x6echeckout-tests\x79\x01\x2c".to_vec();
+        bytes.extend(long.bytes());
+        let expected = bucket(Murmur::hash(&bytes), LAYER_SLOTS);
+        assert_eq!(slot("checkout-tests", &long), expected);
     }
 
     #[test]

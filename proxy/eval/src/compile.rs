@@ -1,6 +1,7 @@
 //! Document to compiled flags: every check, all problems at once, each with its path.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -8,6 +9,7 @@ use serde_json::{Map, Value};
 use crate::context::{AttributeId, Attributes};
 use crate::document::{self, FlagSource};
 use crate::flag::{Flag, FlagSet, Targeting, VariantIndex};
+use crate::gate::Gates;
 use crate::operator::Names;
 use crate::operator::build::{Builder, substituted};
 use crate::pointer::{Pointer, join_pointer};
@@ -24,7 +26,7 @@ pub struct Compiler {
 }
 
 impl Compiler {
-    /// A compiler that knows no attribute yet but `targetingKey`.
+    /// A compiler that knows no attribute yet but `targetingKey` and `region`.
     pub fn new() -> Self {
         Self::default()
     }
@@ -78,7 +80,7 @@ impl Compiler {
         let first = problems.len();
         let targeting = self.targeting(&source, set, problems);
         problems.deduplicate(first);
-        let reads = reads(&targeting);
+        let reads = reads(&targeting, &source.gates);
         let own = problems
             .since(first)
             .iter()
@@ -111,6 +113,7 @@ impl Compiler {
             reads_tree: reads.tree,
             reads_time: reads.time,
             names,
+            gates: (!source.gates.is_empty()).then(|| Box::new(source.gates)),
             targeting,
             faults,
         }
@@ -204,8 +207,8 @@ struct Reads {
     time: bool,
 }
 
-fn reads(targeting: &Targeting) -> Reads {
-    match targeting {
+fn reads(targeting: &Targeting, gates: &Gates) -> Reads {
+    let mut reads = match targeting {
         Targeting::None | Targeting::Spoiled => Reads {
             attributes: Box::default(),
             tree: false,
@@ -216,5 +219,11 @@ fn reads(targeting: &Targeting) -> Reads {
             tree: rule.reads_tree,
             time: rule.reads_time,
         },
+    };
+    if !gates.is_empty() {
+        let rule = reads.attributes.into_iter();
+        let all: BTreeSet<AttributeId> = rule.chain(gates.reads()).collect();
+        reads.attributes = all.into_iter().collect();
     }
+    reads
 }

@@ -4,7 +4,7 @@
 //! that a request fills numbered slots and a rule reads them without looking anything up.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use serde_json::Value as Json;
 
@@ -15,10 +15,17 @@ pub struct AttributeId(pub u32);
 impl AttributeId {
     /// `targetingKey`: every compiler knows it, and it is always the first.
     pub const TARGETING_KEY: Self = Self(0);
+
+    /// `region`: every compiler knows it, too. Whoever fills a context answers for it: it must not come
+    /// from a client.
+    pub const REGION: Self = Self(1);
 }
 
 /// The name of [`AttributeId::TARGETING_KEY`].
 pub(crate) const TARGETING_KEY: &str = "targetingKey";
+
+/// The name of [`AttributeId::REGION`].
+const REGION: &str = "region";
 
 /// The attributes that rules read, by number. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -32,20 +39,28 @@ struct Table {
     numbers: HashMap<Arc<str>, AttributeId>,
 }
 
+/// In the order of their numbers.
+static ALWAYS_KNOWN: LazyLock<Attributes> = LazyLock::new(|| {
+    let mut attributes = Attributes {
+        table: Arc::new(Table {
+            names: Vec::new(),
+            numbers: HashMap::new(),
+        }),
+    };
+    for name in [TARGETING_KEY, REGION] {
+        attributes.intern(name);
+    }
+    attributes
+});
+
 impl Default for Attributes {
     fn default() -> Self {
-        let name: Arc<str> = Arc::from(TARGETING_KEY);
-        Self {
-            table: Arc::new(Table {
-                names: vec![Arc::clone(&name)],
-                numbers: HashMap::from([(name, AttributeId::TARGETING_KEY)]),
-            }),
-        }
+        ALWAYS_KNOWN.clone()
     }
 }
 
 impl Attributes {
-    /// How many there are; `targetingKey` is always there.
+    /// How many there are; `targetingKey` and `region` are always there.
     pub fn len(&self) -> usize {
         self.table.names.len()
     }

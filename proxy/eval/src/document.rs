@@ -15,6 +15,8 @@ use serde_json::{Map, Value};
 
 use crate::bucketing::Bucketing;
 use crate::flag::Variant;
+use crate::gate::Gates;
+use crate::lifecycle;
 use crate::limits::{MAX_FLAGS, MAX_NESTING, MAX_SET_NAME_BYTES};
 use crate::pointer::join_pointer;
 use crate::problem::{Problem, Problems, Severity};
@@ -45,6 +47,7 @@ pub(crate) struct FlagSource<'d> {
     pub(crate) metadata: Map<String, Value>,
     pub(crate) header: Option<&'d str>,
     pub(crate) bucketing: Bucketing,
+    pub(crate) gates: Gates,
     /// What its entry in `delivery` asks for and cannot be given: these spoil it.
     pub(crate) faults: Vec<Box<str>>,
 }
@@ -62,6 +65,7 @@ impl<'d> FlagSource<'d> {
             metadata: Map::new(),
             header: None,
             bucketing,
+            gates: Gates::default(),
             faults: Vec::new(),
         }
     }
@@ -89,6 +93,7 @@ pub(crate) fn decode<'d>(
         return None;
     }
     let metadata = scalars(root.get("metadata"), "/metadata", problems);
+    lifecycle::check(&metadata, "/metadata", problems);
     let id = set_name(name, &metadata, problems);
     let bucketing = set_bucketing(&metadata, problems);
     let evaluators = match root.get("$evaluators") {

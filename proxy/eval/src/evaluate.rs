@@ -1,12 +1,16 @@
 //! (Snapshot, Context, Moment) to a Decision; pure, and without allocation.
 
+use std::cell::Cell;
+
 use bumpalo::Bump;
 use serde_json::Value as Json;
 
 use crate::context::Context;
 use crate::document::kind;
 use crate::flag::{Flag, Targeting, VariantIndex};
+use crate::gate::{Watch, decide_gated};
 use crate::operator::{Fault, Operand, Scope, Silent, Tracer, run};
+use crate::overrides::{NoOverrides, Overridden, Overrides};
 use crate::snapshot::{FlagIndex, Snapshot};
 
 /// Why a decision is what it is: OpenFeature's reasons, and Burgee's own.
@@ -25,6 +29,32 @@ pub enum Reason {
     Error,
     /// An operator's override.
     Override,
+    /// The snapshot was not known to be current for longer than `delivery.<flag>.stale.after`.
+    Stale,
+    /// Outside of `delivery.<flag>.regions`.
+    Region,
+    /// A flag of `delivery.<flag>.requires` is not served as one of the variants that are wanted.
+    Prerequisite,
+    /// Outside of the slots of `delivery.<flag>.layer`.
+    Layer,
+}
+
+impl Reason {
+    /// As it is called in metrics, logs and JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Static => "STATIC",
+            Self::TargetingMatch => "TARGETING_MATCH",
+            Self::Default => "DEFAULT",
+            Self::Disabled => "DISABLED",
+            Self::Error => "ERROR",
+            Self::Override => "OVERRIDE",
+            Self::Stale => "STALE",
+            Self::Region => "REGION",
+            Self::Prerequisite => "PREREQUISITE",
+            Self::Layer => "LAYER",
+        }
+    }
 }
 
 /// OpenFeature's error codes.
@@ -57,6 +87,13 @@ impl Moment {
             now,
             synced_at: Some(now),
         }
+    }
+
+    /// Seconds since the snapshot was last known to be current; `None`: it never was. A clock that was
+    /// set back makes it no older than now.
+    pub fn age(&self) -> Option<u64> {
+        self.synced_at
+            .map(|synced_at| self.now.saturating_sub(synced_at))
     }
 }
 
@@ -170,7 +207,16 @@ impl<'s> Decision<'s> {
         }
     }
 
-    fn failed(flag: &'s Flag, error: ErrorCode) -> Self {
+    /// The decision of an override.
+    pub fn overridden(flag: &'s Flag, overridden: Overridden) -> Self {
+        let variant = match overridden {
+            Overridden::Variant(variant) => Some(variant),
+            Overridden::Default => flag.default_variant,
+        };
+        Self::of(flag, variant, Reason::Override)
+    }
+
+    pub(crate) fn failed(flag: &'s Flag, error: ErrorCode) -> Self {
         Self {
             flag,
             variant: None,
@@ -192,7 +238,7 @@ impl<'s> Decision<'s> {
         }
     }
 
-    fn of(flag: &'s Flag, variant: Option<VariantIndex>, reason: Reason) -> Self {
+    pub(crate) fn of(flag: &'s Flag, variant: Option<VariantIndex>, reason: Reason) -> Self {
         Self {
             flag,
             variant,
@@ -215,37 +261,109 @@ impl<'s> Decision<'s> {
 /// Decides one flag.
 ///
 /// Never fails, never waits and, unless a rule computes an array or a text, never allocates. In this order: a
-/// disabled flag is `DISABLED`; a spoiled one is `PARSE_ERROR`; one without a rule has its default
-/// (`STATIC`); then the rule says the name of a variant as a string or a boolean
-/// (`TARGETING_MATCH`), or null for the default (`DEFAULT`); anything else it says is an error
-/// (`GENERAL`), and so is a rule that takes too many steps.
+/// disabled flag is `DISABLED`; a spoiled one is `PARSE_ERROR`; one whose gates in `delivery` are not all
+/// open has its default, and the gate as the reason (`STALE`, `REGION`, `PREREQUISITE`, `LAYER`, in this
+/// order); one without a rule has its default (`STATIC`); then the rule says the name of a variant as a
+/// string or a boolean (`TARGETING_MATCH`), or null for the default (`DEFAULT`); anything else it says is
+/// an error (`GENERAL`), and so is a rule that takes too many steps.
 pub fn evaluate<'s>(
     snapshot: &'s Snapshot,
     flag: FlagIndex,
     context: &Context<'_>,
     moment: Moment,
 ) -> Decision<'s> {
-    decide(snapshot.flag(flag), context, moment, &mut Silent)
+    evaluate_with(snapshot, flag, context, moment, &NoOverrides)
+}
+
+/// As [`evaluate`], with prerequisites as they are served under `overrides`. Whether the flag itself is
+/// overridden is for the caller to ask first.
+pub fn evaluate_with<'s>(
+    snapshot: &'s Snapshot,
+    flag: FlagIndex,
+    context: &Context<'_>,
+    moment: Moment,
+    overrides: &impl Overrides,
+) -> Decision<'s> {
+    let asked = Asked::new(snapshot, context, moment, overrides);
+    decide::<_, _, UNCOUNTED>(&asked, flag, &mut Silent)
+}
+
+/// What a decision is made from.
+pub(crate) struct Asked<'s, 'c, O> {
+    pub(crate) snapshot: &'s Snapshot,
+    pub(crate) context: &'c Context<'c>,
+    pub(crate) moment: Moment,
+    pub(crate) overrides: &'c O,
+    /// Steps that rules of prerequisites have taken for it so far.
+    pub(crate) spent: Cell<usize>,
+}
+
+impl<'s, 'c, O> Asked<'s, 'c, O> {
+    pub(crate) fn new(
+        snapshot: &'s Snapshot,
+        context: &'c Context<'c>,
+        moment: Moment,
+        overrides: &'c O,
+    ) -> Self {
+        Self {
+            snapshot,
+            context,
+            moment,
+            overrides,
+            spent: Cell::new(0),
+        }
+    }
+}
+
+/// Whether a rule's steps are counted in [`Asked::spent`]: those of prerequisites are, those of the flag
+/// that is asked about are not.
+pub(crate) const COUNTED: bool = true;
+pub(crate) const UNCOUNTED: bool = false;
+
+/// What a request gets: an override first.
+pub(crate) fn serve<'s, O: Overrides>(asked: &Asked<'s, '_, O>, index: FlagIndex) -> Decision<'s> {
+    match asked.overrides.find(index, asked.context) {
+        Some(overridden) => Decision::overridden(asked.snapshot.flag(index), overridden),
+        None => decide::<_, _, COUNTED>(asked, index, &mut Silent),
+    }
 }
 
 /// The walk that [`evaluate`] and [`crate::explain()`] share.
-pub(crate) fn decide<'s, T: Tracer>(
-    flag: &'s Flag,
-    context: &Context<'_>,
-    moment: Moment,
-    tracer: &mut T,
+#[inline]
+pub(crate) fn decide<'s, O: Overrides, W: Watch, const COUNT: bool>(
+    asked: &Asked<'s, '_, O>,
+    index: FlagIndex,
+    watch: &mut W,
 ) -> Decision<'s> {
+    let flag = asked.snapshot.flag(index);
     if !flag.enabled {
         return Decision::of(flag, None, Reason::Disabled);
     }
+    match &flag.gates {
+        None => by_rule::<_, _, COUNT>(asked, flag, watch),
+        Some(gates) => decide_gated::<_, _, COUNT>(asked, index, flag, gates, watch),
+    }
+}
+
+/// Decides a flag that is enabled and whose gates are open.
+#[inline]
+pub(crate) fn by_rule<'s, O, T: Tracer, const COUNT: bool>(
+    asked: &Asked<'s, '_, O>,
+    flag: &'s Flag,
+    tracer: &mut T,
+) -> Decision<'s> {
     let rule = match &flag.targeting {
         Targeting::None => return Decision::default(flag, Reason::Static),
         Targeting::Spoiled => return Decision::failed(flag, ErrorCode::ParseError),
         Targeting::Rule { rule, .. } => rule,
     };
     let arena = Bump::new();
-    let scope = Scope::new(context, &flag.key, moment.now, &arena);
-    let name = match run(&rule.root, &scope, tracer) {
+    let scope = Scope::new(asked.context, &flag.key, asked.moment.now, &arena);
+    let result = run(&rule.root, &scope, tracer);
+    if COUNT {
+        asked.spent.update(|spent| spent + scope.steps_taken());
+    }
+    let name = match result {
         Ok(Operand::Str(name)) => name,
         Ok(Operand::Bool(true)) => "true",
         Ok(Operand::Bool(false)) => "false",

@@ -5,11 +5,14 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value as Json};
 
 use crate::context::{AttributeId, Attributes, Context};
-use crate::evaluate::{Decision, Moment, Reason, decide};
+use crate::evaluate::{Asked, Decision, Moment, Reason, UNCOUNTED, decide};
 use crate::flag::{Flag, Targeting};
+use crate::gate::Watch;
+use crate::lifecycle::Lifecycle;
 use crate::limits::MAX_EXPLAINED_STEPS;
 use crate::operator::build::substituted;
 use crate::operator::{Fault, Operand, Tracer, shown_json};
+use crate::overrides::{NoOverrides, Overrides};
 use crate::snapshot::{FlagIndex, Snapshot};
 
 /// One step of a walk, in the order in which it was taken.
@@ -17,7 +20,8 @@ use crate::snapshot::{FlagIndex, Snapshot};
 pub struct Step {
     /// How deep in the rule; 0 is the rule itself.
     pub depth: usize,
-    /// JSON Pointer from the flag, e.g. `/targeting/if/0/in`.
+    /// JSON Pointer from the flag, e.g. `/targeting/if/0/in`. The flag's entry in `delivery` counts as a
+    /// member of it: `/delivery/requires/new-cart`.
     pub path: String,
     /// The expression, as compact JSON, shortened.
     pub expression: String,
@@ -33,6 +37,8 @@ pub struct Explanation<'s> {
     /// Every step, as far as there are no more than [`MAX_EXPLAINED_STEPS`]; then one more says how
     /// many there were, before the conclusion.
     pub steps: Vec<Step>,
+    /// What the flag's metadata says of its life; it decides nothing.
+    pub lifecycle: Lifecycle<'s>,
 }
 
 /// Decides one flag and tells how.
@@ -42,7 +48,21 @@ pub fn explain<'s>(
     context: &Context<'_>,
     moment: Moment,
 ) -> Explanation<'s> {
-    let flag = snapshot.flag(flag);
+    explain_with(snapshot, flag, context, moment, &NoOverrides)
+}
+
+/// As [`explain`], with prerequisites as they are served under `overrides`; see
+/// [`crate::evaluate_with`].
+pub fn explain_with<'s>(
+    snapshot: &'s Snapshot,
+    index: FlagIndex,
+    context: &Context<'_>,
+    moment: Moment,
+    overrides: &impl Overrides,
+) -> Explanation<'s> {
+    let flag = snapshot.flag(index);
+    let asked = Asked::new(snapshot, context, moment, overrides);
+    let lifecycle = flag.lifecycle();
     let mut listener = Listener {
         attributes: snapshot.attributes(),
         source: Source::new(flag),
@@ -50,12 +70,13 @@ pub fn explain<'s>(
             Targeting::Rule { rule, .. } => &rule.sites,
             Targeting::None | Targeting::Spoiled => &[],
         },
-        steps: Vec::new(),
+        steps: expiry(&lifecycle, moment).into_iter().collect(),
         open: Vec::new(),
+        beneath: None,
         item: None,
         unlisted: 0,
     };
-    let decision = decide(flag, context, moment, &mut listener);
+    let decision = decide::<_, _, UNCOUNTED>(&asked, index, &mut listener);
     let mut steps = listener.steps;
     if listener.unlisted > 0 {
         steps.push(Step {
@@ -65,56 +86,80 @@ pub fn explain<'s>(
             outcome: format!("{} more steps are not listed", listener.unlisted),
         });
     }
-    steps.extend(conclusion(&decision));
-    Explanation { decision, steps }
+    steps.extend(conclusion(&decision, listener.beneath));
+    Explanation {
+        decision,
+        steps,
+        lifecycle,
+    }
 }
 
-/// What happened outside of the rule: the state, the default, an error.
-fn conclusion(decision: &Decision<'_>) -> Option<Step> {
+/// A flag that should be gone. It is a step, so that whoever reads the steps reads it.
+fn expiry(lifecycle: &Lifecycle<'_>, moment: Moment) -> Option<Step> {
+    let expires = lifecycle.expires.filter(|date| date.is_over(moment.now))?;
+    Some(Step {
+        depth: 0,
+        path: "/metadata/expires".to_owned(),
+        expression: Json::from(expires.to_string()).to_string(),
+        outcome: "it has expired, which changes nothing: it is served as authored".to_owned(),
+    })
+}
+
+/// What happened outside of the rule: the state, the default, an error. `beneath` is the reason that
+/// the decision would have if it were not stale.
+fn conclusion(decision: &Decision<'_>, beneath: Option<Reason>) -> Option<Step> {
     let flag = decision.flag;
-    let default = || match flag.default_variant {
-        Some(index) => Json::from(&*flag.variants[usize::from(index.0)].name),
-        None => Json::Null,
-    };
-    let (path, expression, outcome) = match decision.reason {
+    let reason = beneath.unwrap_or(decision.reason);
+    let (path, expression, outcome) = match reason {
         Reason::Disabled => (
             "/state",
             "\"DISABLED\"".to_owned(),
             "the flag is disabled: no variant".to_owned(),
         ),
-        Reason::Static => (
-            "/defaultVariant",
-            default().to_string(),
-            "there is no rule: the default".to_owned(),
-        ),
-        Reason::Default => {
-            let why = match flag.targeting {
-                Targeting::Rule { .. } => "the rule gave null",
-                Targeting::None | Targeting::Spoiled => "there is no rule",
-            };
-            let then = if flag.default_variant.is_some() {
-                "the default"
-            } else {
-                "no variant"
-            };
-            (
-                "/defaultVariant",
-                default().to_string(),
-                format!("{why}: {then}"),
-            )
-        }
         Reason::Error => (
             "",
             String::new(),
             decision.error_message().unwrap_or_default(),
         ),
-        Reason::TargetingMatch | Reason::Override => return None,
+        _ => {
+            let why = why_default(flag, reason)?;
+            let (default, then) = match flag.default_variant {
+                Some(index) => {
+                    let name = &*flag.variants[usize::from(index.0)].name;
+                    (Json::from(name), "the default")
+                }
+                None => (Json::Null, "no variant"),
+            };
+            (
+                "/defaultVariant",
+                default.to_string(),
+                format!("{why}: {then}"),
+            )
+        }
     };
     Some(Step {
         depth: 0,
         path: path.to_owned(),
         expression,
         outcome,
+    })
+}
+
+/// Why the default is served, where it is.
+fn why_default(flag: &Flag, reason: Reason) -> Option<&'static str> {
+    Some(match reason {
+        Reason::Static => "there is no rule",
+        Reason::Default => match flag.targeting {
+            Targeting::Rule { .. } => "the rule gave null",
+            Targeting::None | Targeting::Spoiled => "there is no rule",
+        },
+        Reason::Stale => "what is known is too old",
+        Reason::Region => "this is outside of its regions",
+        Reason::Prerequisite => "a prerequisite does not hold",
+        Reason::Layer => "this is outside of its slots",
+        Reason::TargetingMatch | Reason::Disabled | Reason::Error | Reason::Override => {
+            return None;
+        }
     })
 }
 
@@ -126,6 +171,8 @@ struct Listener<'s> {
     steps: Vec<Step>,
     /// The steps that have not ended, innermost last.
     open: Vec<Open>,
+    /// The reason of a decision that is served as stale.
+    beneath: Option<Reason>,
     /// The item that a loop has come to, until a step begins there.
     item: Option<usize>,
     /// How many steps there were no room for.
@@ -216,6 +263,16 @@ impl Tracer for Listener<'_> {
                 .expect("writing to a String does not fail");
         }
         self.steps[step].outcome = outcome;
+    }
+}
+
+impl Watch for Listener<'_> {
+    fn gate(&mut self, step: impl FnOnce() -> Step) {
+        self.steps.push(step());
+    }
+
+    fn beneath(&mut self, reason: Reason) {
+        self.beneath = Some(reason);
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use crate::context::AttributeId;
+use crate::gate::Gates;
 use crate::operator::Names;
 use crate::operator::build::Rule;
 use crate::problem::Problem;
@@ -39,7 +40,8 @@ pub struct Flag {
     pub metadata: Map<String, Value>,
     /// `delivery.<flag>.header`, as authored.
     pub header: Option<Arc<str>>,
-    /// Which attributes its rules read, sorted, without duplicates.
+    /// Which attributes its rules and its gates read, sorted, without duplicates. Those of its
+    /// prerequisites are in [`crate::Snapshot::needs`], too.
     pub reads: Box<[AttributeId]>,
     /// Its rules read the context as a whole, or an attribute whose name they compute: the caller
     /// must provide the context as a tree ([`crate::Context::from_json`]).
@@ -48,6 +50,8 @@ pub struct Flag {
     pub reads_time: bool,
     /// The names of its variants once more, in the form that is fastest to search.
     pub(crate) names: Names,
+    /// What must hold before its rule is asked; `None`: nothing.
+    pub(crate) gates: Option<Box<Gates>>,
     /// What decides.
     pub(crate) targeting: Targeting,
     /// Why it is spoiled, for people.

@@ -50,3 +50,36 @@ pub const MAX_EXPLAINED_STEPS: usize = 1_000;
 
 /// Problems that are reported for one document; the rest are counted.
 pub const MAX_PROBLEMS: usize = 1_000;
+
+/// Patterns in one flag's `delivery.<flag>.regions`.
+pub const MAX_REGIONS: usize = 64;
+
+/// Bytes of one pattern of a region. A region's name is one token of a subject, and short.
+pub const MAX_REGION_BYTES: usize = 128;
+
+/// Prerequisites of one flag.
+pub const MAX_PREREQUISITES: usize = 16;
+
+/// Evaluations of prerequisites that one decision may cause, those of prerequisites of prerequisites
+/// included, each as often as it is asked: evaluation remembers nothing, so a graph of few flags
+/// can stand for very many evaluations.
+pub const MAX_PREREQUISITE_WALK: usize = 64;
+
+/// Steps that the rules of prerequisites may take for one decision, all together. The one that goes
+/// beyond it is still evaluated to its end, so that a decision takes no more than three times
+/// [`MAX_EVALUATION_STEPS`]: these, that one, and its own rule.
+pub const MAX_PREREQUISITE_STEPS: usize = MAX_EVALUATION_STEPS;
+
+/// Bytes of a layer's name.
+pub const MAX_LAYER_NAME_BYTES: usize = 128;
+
+/// `delivery.<flag>.stale.after`, in seconds: at least, for staleness is known in whole seconds.
+pub const MIN_STALE_SECONDS: u64 = 1;
+
+/// `delivery.<flag>.stale.after`, in seconds, at most: 366 days. What is meant to last longer is not
+/// meant to end.
+pub const MAX_STALE_SECONDS: u64 = 366 * 24 * 60 * 60;
+
+/// A shorter `delivery.<flag>.stale.after`, in seconds, is warned about: a proxy that is connected asks
+/// its logs about every ten seconds whether it is current, and would be stale in between.
+pub const SHORT_STALE_SECONDS: u64 = 30;

@@ -10,6 +10,21 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
+/// Each gate once open, once closed, and two of them behind each other.
+fn gates() -> serde_json::Value {
+    let layer = |name: &str, from: u32, to: u32| json!({ "name": name, "from": from, "to": to });
+    json!({
+        "equal": { "regions": ["us-*", "eu-*-1"] },
+        "strict": { "regions": ["us", "*-2"] },
+        "logic": { "layer": layer("x", 0, 9999) },
+        "between": { "layer": layer("y", 0, 0) },
+        "text-order": { "stale": { "after": "1m", "then": "serve" } },
+        "in-text": { "stale": { "after": "1m", "then": "default" } },
+        "in-short": { "requires": { "equal": ["on"], "strict": ["off"], "in-long": ["on"] } },
+        "in-long": { "requires": { "logic": ["on"] }, "layer": layer("z", 0, 9999) },
+    })
+}
+
 #[test]
 fn deciding_allocates_nothing_or_little() {
     deciding_allocates_nothing();
@@ -58,7 +73,10 @@ fn deciding_allocates_nothing() {
         .collect();
     let mut compiler = Compiler::new();
     let set = compiler
-        .compile("allocations", &json!({ "flags": flags }))
+        .compile(
+            "allocations",
+            &json!({ "flags": flags, "delivery": gates() }),
+        )
         .expect("valid");
     assert_eq!(set.problems, []);
     let snapshot = Snapshot::new(&compiler, [Arc::new(set)]);
@@ -72,6 +90,7 @@ fn deciding_allocates_nothing() {
         ("ratio", Value::Number(0.25)),
         ("version", Value::Str("v1.10.0-rc.1")),
         ("variant", Value::Str("off")),
+        ("region", Value::Str("eu-west-1")),
     ] {
         context.set(
             snapshot.attributes().find(name).expect("a rule reads it"),
@@ -79,9 +98,18 @@ fn deciding_allocates_nothing() {
         );
     }
 
-    for (index, flag) in snapshot.flags() {
+    assert_eq!(snapshot.problems(), []);
+    let old = Moment {
+        now: 2000,
+        synced_at: None,
+    };
+    let moments = [Moment::current(2000), old];
+    for ((index, flag), moment) in snapshot
+        .flags()
+        .flat_map(|flag| moments.map(|moment| (flag, moment)))
+    {
         let region = Region::new(ALLOCATOR);
-        let decision = evaluate(&snapshot, index, &context, Moment::current(2000));
+        let decision = evaluate(&snapshot, index, &context, moment);
         let change = region.change();
         assert_eq!(decision.error, None, "{}", flag.key);
         assert_eq!(

@@ -22,6 +22,7 @@ fn steps(document: &Json, context: &Json) -> Result<Vec<String>, String> {
     let Explanation {
         decision: explained,
         steps,
+        ..
     } = explain(&snapshot, flag, &context, Moment::current(0));
     assert_eq!(explained.variant, decision.variant);
     assert_eq!(explained.error, decision.error);

@@ -81,6 +81,20 @@ fn json_is_strict() {
     );
 }
 
+/// Found by the fuzz target `document`.
+#[test]
+fn minus_zero_is_the_integer_unless_it_is_written_as_a_float() {
+    for format in [Format::Json, Format::Yaml] {
+        let text = r#"{"a": [-0, {"b": -0}], "c": -0.0, "d": "-0"}"#;
+        check(
+            format,
+            text,
+            &json!({ "a": [0, { "b": 0 }], "c": -0.0, "d": "-0" }),
+        );
+        check(format, "-0", &json!(0));
+    }
+}
+
 #[test]
 fn json_has_places() {
     let text = "{\n  \"flags\": { \"é/~\": [10, {\"x\": 1}] },\n  \"b\": 2\n}";

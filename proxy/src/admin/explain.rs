@@ -2,24 +2,26 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use burgee_eval::{Context, Decision, ErrorCode, Moment, explain};
+use burgee_eval::{Context, Decision, ErrorCode};
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Answer, respond_json};
-use crate::decide::{overridden, reason_name};
-use crate::store::Store;
+use super::{Admin, Answer, respond_json};
+use crate::decide::{At, SyncedAt, SyncedAtError, explain, lifecycle, overridden};
 
 /// What is asked.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(super) struct Question {
     flag: String,
+    /// Where it does not say `region` and `cluster`, they are this proxy's.
     #[serde(default)]
     context: Value,
     /// Unix seconds. Default: now.
     now: Option<u64>,
+    /// When what is served was last known to be current. Default: what this proxy knows.
+    synced_at: Option<SyncedAt>,
 }
 
 /// A query that asks nothing sensible.
@@ -27,12 +29,14 @@ pub(super) struct Question {
 pub(super) enum QueryError {
     #[error("ask like this: /explain?flag=KEY&context={{\"targetingKey\":\"u1\"}}")]
     NoFlag,
-    #[error("`{0}` is not a parameter; there are flag, context and now")]
+    #[error("`{0}` is not a parameter; there are flag, context, now and syncedAt")]
     Unknown(String),
     #[error("`context` is not JSON: {0}")]
     Context(serde_json::Error),
     #[error("`now` is not a number of seconds")]
     Now,
+    #[error("`syncedAt` {0}")]
+    SyncedAt(#[from] SyncedAtError),
 }
 
 impl Question {
@@ -41,6 +45,7 @@ impl Question {
             flag: String::new(),
             context: Value::Null,
             now: None,
+            synced_at: None,
         };
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             match &*name {
@@ -48,6 +53,7 @@ impl Question {
                 "context" => {
                     question.context = serde_json::from_str(&value).map_err(QueryError::Context)?;
                 }
+                "syncedAt" => question.synced_at = Some(value.parse()?),
                 "now" => question.now = Some(value.parse().map_err(|_| QueryError::Now)?),
                 other => return Err(QueryError::Unknown(other.to_owned())),
             }
@@ -60,8 +66,12 @@ impl Question {
     }
 }
 
-pub(super) fn answer(store: &Store, question: &Question) -> Answer {
-    let state = store.load();
+pub(super) fn answer(admin: &Admin, question: &Question) -> Answer {
+    let synced_at_ms = match question.synced_at {
+        Some(asked) => asked.seconds().map(|seconds| seconds.saturating_mul(1000)),
+        None => admin.store.current_at_ms(),
+    };
+    let state = admin.store.load();
     let revision = state.revision.to_str().unwrap_or_default();
     let Some(index) = state.snapshot.find(&question.flag) else {
         return respond_json(
@@ -78,18 +88,21 @@ pub(super) fn answer(store: &Store, question: &Question) -> Answer {
     let now_ms = question
         .now
         .map_or_else(unix_ms, |seconds| seconds.saturating_mul(1000));
-    let context = Context::from_json(state.snapshot.attributes(), &question.context);
-    let overridden = overridden(&state, index, &context, now_ms);
-    let explanation = explain(
-        &state.snapshot,
-        index,
-        &context,
-        Moment::current(now_ms / 1000),
-    );
+    let at = At {
+        now_ms,
+        synced_at_ms,
+    };
+    let asked = admin.place(&question.context);
+    let context = Context::from_json(state.snapshot.attributes(), &asked);
+    let overridden = overridden(&state, index, &context, at);
+    let explanation = explain(&state, index, &context, at);
     let decision = overridden.unwrap_or(explanation.decision);
     let mut told = describe(&decision);
     told["set"] = json!(&*decision.flag.set);
     told["revision"] = json!(revision);
+    if let Some(lifecycle) = lifecycle(&explanation, now_ms / 1000) {
+        told["lifecycle"] = lifecycle;
+    }
     if overridden.is_some() {
         told["withoutOverride"] = describe(&explanation.decision);
     }
@@ -97,9 +110,26 @@ pub(super) fn answer(store: &Store, question: &Question) -> Answer {
     respond_json(StatusCode::OK, &told)
 }
 
+impl Admin {
+    /// The context that is asked about, as a request to this proxy would have it: in its region and
+    /// cluster, unless the question says another.
+    fn place(&self, context: &Value) -> Value {
+        let mut context = match context {
+            Value::Object(members) => members.clone(),
+            _ => serde_json::Map::new(),
+        };
+        for (name, own) in [("region", &self.region), ("cluster", &self.cluster)] {
+            if !context.contains_key(name) {
+                context.insert(name.to_owned(), json!(own));
+            }
+        }
+        context.into()
+    }
+}
+
 /// A decision as every part of Burgee prints it; what does not apply is absent.
 fn describe(decision: &Decision<'_>) -> Value {
-    let mut told = json!({ "flag": &*decision.flag.key, "reason": reason_name(decision.reason) });
+    let mut told = json!({ "flag": &*decision.flag.key, "reason": decision.reason.name() });
     if let Some(value) = decision.value() {
         told["value"] = value.clone();
     }
@@ -131,16 +161,22 @@ mod tests {
 
     #[test]
     fn questions_in_a_query() {
-        let question =
-            Question::from_query("flag=a&context=%7B%22targetingKey%22%3A%22u1%22%7D&now=5")
-                .unwrap();
+        let question = Question::from_query(
+            "flag=a&context=%7B%22targetingKey%22%3A%22u1%22%7D&now=5&syncedAt=4",
+        )
+        .unwrap();
         assert_eq!((question.flag.as_str(), question.now), ("a", Some(5)));
+        assert_eq!(question.synced_at, Some(SyncedAt::Seconds(4)));
+        let never = Question::from_query("flag=a&syncedAt=never").unwrap();
+        assert_eq!(never.synced_at, Some(SyncedAt::Never));
         assert_eq!(question.context, json!({ "targetingKey": "u1" }));
         for wrong in [
             "",
             "context={}",
             "flag=a&context={",
             "flag=a&now=x",
+            "flag=a&syncedAt=x",
+            "flag=a&synced_at=1",
             "flag=a&flags=b",
         ] {
             assert!(Question::from_query(wrong).is_err(), "{wrong}");

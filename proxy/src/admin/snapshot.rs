@@ -11,6 +11,15 @@ pub(super) fn describe(admin: &Admin) -> Value {
         .iter()
         .map(|conflict| json!({ "flag": &*conflict.flag, "kept": &*conflict.kept, "ignored": &*conflict.ignored }))
         .collect();
+    let problems: Vec<Value> = state
+        .snapshot
+        .problems()
+        .iter()
+        .map(|found| {
+            let problem = &found.problem;
+            json!({ "set": &*found.set, "flag": problem.flag, "path": problem.path, "message": problem.message, "help": problem.help })
+        })
+        .collect();
     let routes: Vec<Value> = admin
         .route_names
         .iter()
@@ -28,6 +37,7 @@ pub(super) fn describe(admin: &Admin) -> Value {
         "overrides": state.override_list,
         "refused": state.refused,
         "conflicts": conflicts,
+        "problems": problems,
         "routes": routes,
     })
 }

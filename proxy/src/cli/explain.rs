@@ -1,23 +1,23 @@
 //! `burgee explain`: what a flag gives for a context, and which rule decided.
 
+mod batch;
+
 use std::fmt::Write as _;
-use std::io::{self, BufRead, Write};
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use burgee_eval::{
-    Compiler, Context, Decision, ErrorCode, Explanation, Moment, Reason, Snapshot, ValueType,
-    evaluate, explain,
+    Compiler, Context, Decision, ErrorCode, Explanation, Moment, Reason, Snapshot, explain,
 };
 use serde_json::{Map, Value};
 
 use super::failure::Refused;
+use crate::decide::{SyncedAt, lifecycle};
 use crate::finding::{Finding, Level, did_you_mean};
 use crate::flag_files::{self, FlagFile};
-
-/// The longest line that `--batch` reads.
-const MAX_LINE_BYTES: u64 = 1 << 20;
+use crate::printable::printable;
 
 /// Tell what a flag gives for a context, and which rule decided.
 #[derive(Debug, clap::Args)]
@@ -35,10 +35,14 @@ pub(super) struct Args {
     /// The time that rules see, in Unix seconds. Default: now.
     #[arg(long, value_name = "UNIX_SECONDS")]
     now: Option<u64>,
+    /// When the flag sets were last known to be current, in Unix seconds, or `never`: what
+    /// `delivery.<flag>.stale` goes by. Default: at the time that rules see.
+    #[arg(long, value_name = "UNIX_SECONDS")]
+    synced_at: Option<SyncedAt>,
     /// Answer in JSON.
     #[arg(long)]
     json: bool,
-    /// Read JSON lines {"flag":…,"context":…,"now":…,"type":…} from standard input and answer each
+    /// Read JSON lines {"flag":…,"context":…,"now":…,"syncedAt":…,"type":…} from standard input and answer each
     /// with one JSON line, in order; blank lines get none.
     #[arg(long, conflicts_with_all = ["flag", "context"])]
     batch: bool,
@@ -72,7 +76,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let snapshot = Snapshot::new(&compiler, files.iter().map(|file| file.set.clone()));
 
     let outcome = if args.batch {
-        batch(&snapshot, args.now).map(|()| ExitCode::SUCCESS)
+        batch::run(&snapshot, args.now, args.synced_at).map(|()| ExitCode::SUCCESS)
     } else {
         one(args, &files, &snapshot)
     };
@@ -100,14 +104,20 @@ fn refusing(files: &[FlagFile], findings: Vec<Finding>) -> Vec<Finding> {
     refusing
 }
 
-/// What `check` finds of one flag, and of the file that it stands in.
-fn findings_of(key: &str, files: &[FlagFile]) -> Vec<Finding> {
+/// What is wrong with one flag, with the file that it stands in, and between it and other flags.
+fn findings_of(key: &str, files: &[FlagFile], snapshot: &Snapshot) -> Vec<Finding> {
     let has = |file: &&FlagFile| file.set.flags.iter().any(|flag| *flag.key == *key);
     let mut findings: Vec<Finding> = files
         .iter()
         .filter(has)
         .flat_map(|file| {
-            let problems = file.set.problems.iter();
+            let of_set = snapshot.problems().iter();
+            let between = of_set.filter(|found| found.set == file.set.id);
+            let problems = file
+                .set
+                .problems
+                .iter()
+                .chain(between.map(|found| &found.problem));
             let ours =
                 problems.filter(|problem| problem.flag.as_deref().is_none_or(|flag| flag == key));
             ours.map(|problem| Finding::place(&file.path, &file.locations, problem))
@@ -121,7 +131,7 @@ fn one(args: &Args, files: &[FlagFile], snapshot: &Snapshot) -> anyhow::Result<E
     let context: Value = serde_json::from_str(&args.context).context("--context is not JSON")?;
     anyhow::ensure!(context.is_object(), "--context must be a JSON object");
     let key = args.flag.as_deref().unwrap_or_default();
-    for finding in findings_of(key, files) {
+    for finding in findings_of(key, files, snapshot) {
         eprintln!("{finding}");
     }
     let mut stdout = io::stdout().lock();
@@ -140,20 +150,38 @@ fn one(args: &Args, files: &[FlagFile], snapshot: &Snapshot) -> anyhow::Result<E
         anyhow::bail!(message);
     };
     let context = Context::from_json(snapshot.attributes(), &context);
-    let now = args.now.unwrap_or_else(unix_seconds);
-    let explanation = explain(snapshot, flag, &context, Moment::current(now));
+    let moment = moment(args.now, args.synced_at);
+    let explanation = explain(snapshot, flag, &context, moment);
     if args.json {
         let mut answer = answer(key, &explanation.decision);
+        let lifecycle = lifecycle(&explanation, moment.now);
+        answer.extend(lifecycle.map(|lifecycle| ("lifecycle".to_owned(), lifecycle)));
         let steps = serde_json::to_value(&explanation.steps)?;
         answer.insert("steps".to_owned(), steps);
         writeln!(stdout, "{}", Value::Object(answer))?;
     } else {
-        stdout.write_all(for_people(key, &explanation)?.as_bytes())?;
+        stdout.write_all(for_people(key, &explanation, moment)?.as_bytes())?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn for_people(key: &str, explanation: &Explanation<'_>) -> Result<String, std::fmt::Error> {
+/// The moment that is asked about; what is not said is now, and current.
+fn moment(now: Option<u64>, synced_at: Option<SyncedAt>) -> Moment {
+    let now = now.unwrap_or_else(unix_seconds);
+    match synced_at {
+        None => Moment::current(now),
+        Some(synced_at) => Moment {
+            now,
+            synced_at: synced_at.seconds(),
+        },
+    }
+}
+
+fn for_people(
+    key: &str,
+    explanation: &Explanation<'_>,
+    moment: Moment,
+) -> Result<String, std::fmt::Error> {
     let decision = &explanation.decision;
     let value = decision.value().map_or_else(
         || "none (the backend's own default)".to_owned(),
@@ -171,6 +199,24 @@ fn for_people(key: &str, explanation: &Explanation<'_>) -> Result<String, std::f
     if let Some(message) = decision.error_message() {
         let code = decision.error.map_or_else(String::new, |code| word(&code));
         writeln!(text, "error    {code}: {message}")?;
+    }
+    let lifecycle = &explanation.lifecycle;
+    for (name, told) in [
+        ("owner", lifecycle.owner),
+        ("purpose", lifecycle.purpose),
+        ("stage", lifecycle.stage),
+    ] {
+        if let Some(told) = told {
+            writeln!(text, "{name:<7}  {}", printable(told))?;
+        }
+    }
+    if let Some(expires) = lifecycle.expires {
+        let over = if lifecycle.has_expired(moment.now) {
+            " (over; it is still served as authored)"
+        } else {
+            ""
+        };
+        writeln!(text, "expires  {expires}{over}")?;
     }
     if !explanation.steps.is_empty() {
         writeln!(text, "steps")?;
@@ -191,133 +237,6 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
     let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
     let kind = kind.or_else(|| error.downcast_ref::<serde_json::Error>()?.io_error_kind());
     kind == Some(io::ErrorKind::BrokenPipe)
-}
-
-/// One JSON line in, one JSON line out, in order; a malformed line answers for itself alone.
-fn batch(snapshot: &Snapshot, now: Option<u64>) -> anyhow::Result<()> {
-    let mut input = std::io::stdin().lock();
-    let mut output = std::io::BufWriter::new(std::io::stdout().lock());
-    let mut line = Vec::new();
-    loop {
-        line.clear();
-        let read = std::io::Read::take(&mut input, MAX_LINE_BYTES).read_until(b'\n', &mut line)?;
-        if read == 0 {
-            break;
-        }
-        let whole = line.ends_with(b"\n") || (read as u64) < MAX_LINE_BYTES;
-        if !whole {
-            input.skip_until(b'\n')?;
-        } else if line.trim_ascii().is_empty() {
-            continue;
-        }
-        let answer = if whole {
-            question(&line).map_or_else(
-                |(flag, message)| malformed(flag, &message),
-                |question| question.answer(snapshot, now),
-            )
-        } else {
-            malformed(
-                Value::Null,
-                &format!("the line is longer than {MAX_LINE_BYTES} bytes"),
-            )
-        };
-        serde_json::to_writer(&mut output, &answer)?;
-        output.write_all(b"\n")?;
-        // A program that asks one question and waits for its answer gets it.
-        output.flush()?;
-    }
-    Ok(())
-}
-
-struct Question {
-    flag: String,
-    context: Value,
-    now: Option<u64>,
-    wanted: Option<ValueType>,
-}
-
-/// The error carries the flag, where the line names one.
-fn question(line: &[u8]) -> Result<Question, (Value, String)> {
-    let line: Value = serde_json::from_slice(line)
-        .map_err(|error| (Value::Null, format!("the line is not JSON: {error}")))?;
-    let Value::Object(mut line) = line else {
-        return Err((Value::Null, "the line is not a JSON object".to_owned()));
-    };
-    let flag = match line.remove("flag") {
-        Some(Value::String(flag)) => flag,
-        other => {
-            return Err((
-                other.unwrap_or_default(),
-                "`flag` must be a string".to_owned(),
-            ));
-        }
-    };
-    let wrong = |message: &str| (Value::String(flag.clone()), message.to_owned());
-    let context = match line.remove("context") {
-        None | Some(Value::Null) => Value::Object(Map::new()),
-        Some(context @ Value::Object(_)) => context,
-        Some(_) => return Err(wrong("`context` must be an object")),
-    };
-    let now = match line.remove("now") {
-        None | Some(Value::Null) => None,
-        Some(now) => {
-            let now = seconds(&now);
-            Some(now.ok_or_else(|| wrong("`now` must be Unix seconds, a whole number"))?)
-        }
-    };
-    let wanted = match line.remove("type") {
-        None | Some(Value::Null) => None,
-        Some(wanted) => Some(match wanted.as_str() {
-            Some("boolean") => ValueType::Boolean,
-            Some("string") => ValueType::String,
-            Some("integer") => ValueType::Integer,
-            Some("float") => ValueType::Float,
-            Some("object") => ValueType::Object,
-            _ => {
-                return Err(wrong(
-                    "`type` must be boolean, string, integer, float or object",
-                ));
-            }
-        }),
-    };
-    Ok(Question {
-        flag,
-        context,
-        now,
-        wanted,
-    })
-}
-
-/// A whole number, however it is written: `1.0` is what some programs make of 1.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "checked to be whole and in range"
-)]
-fn seconds(now: &Value) -> Option<u64> {
-    /// Beyond it, floating-point numbers skip whole ones.
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    now.as_u64().or_else(|| {
-        let now = now.as_f64()?;
-        ((0.0..=EXACT).contains(&now) && now.fract() == 0.0).then_some(now as u64)
-    })
-}
-
-impl Question {
-    fn answer(&self, snapshot: &Snapshot, now: Option<u64>) -> Map<String, Value> {
-        let Some(flag) = snapshot.find(&self.flag) else {
-            return not_found(&self.flag);
-        };
-        let now = self.now.or(now).unwrap_or_else(unix_seconds);
-        let context = Context::from_json(snapshot.attributes(), &self.context);
-        let decision = evaluate(snapshot, flag, &context, Moment::current(now));
-        answer(
-            &self.flag,
-            &self
-                .wanted
-                .map_or(decision, |wanted| decision.typed(wanted)),
-        )
-    }
 }
 
 /// A decision as OpenFeature's evaluation details; absent where not applicable.

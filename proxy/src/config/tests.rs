@@ -206,6 +206,20 @@ fn attributes_that_could_never_be_read_are_refused() {
         "5:26",
         "the proxy's own",
     );
+    // What keeps a flag inside of its regions must not come from a request.
+    for attribute in [
+        "region: { header: x-region, from_client: true }",
+        "region: { query: region }",
+        "region.name: { cookie: region }",
+        "cluster: { header: x-cluster }",
+    ] {
+        refused(
+            "admin",
+            &with(&format!("attributes: {{ {attribute} }}")),
+            "5:26",
+            "the proxy's own",
+        );
+    }
     refused(
         "admin",
         &with("attributes: { a: { header: X_Flag_b } }"),

@@ -17,7 +17,7 @@ use super::device::{Device, Devices, Hints, MOBILE_HINT, PLATFORM_HINT};
 use super::geo::{Database, GeoFile, Scalar, look_up};
 use super::identity::{self, Identity};
 use super::request::Request;
-use crate::config::{AttributeSource, Config, HeaderSource, KeySource};
+use crate::config::{self, AttributeSource, Config, HeaderSource, KeySource};
 use crate::wire::{Bindings, RouteFlags};
 
 /// The attribute that identifies whose request it is.
@@ -72,45 +72,8 @@ impl Sources {
     /// Compiles the device expressions where the configuration asks for devices, which takes a while.
     pub(super) fn new(config: &Config, geo: Option<Arc<GeoFile>>) -> anyhow::Result<Self> {
         let context = &config.context;
-        let mut attributes: Vec<(Box<str>, Source)> = [
-            ("http.host", Source::Host),
-            ("http.method", Source::Method),
-            ("http.path", Source::Path),
-            ("client.address", Source::ClientAddress),
-            ("region", Source::Region),
-            ("cluster", Source::Cluster),
-        ]
-        .map(|(name, source)| (name.into(), source))
-        .into();
-        if let Some(settings) = &context.geo {
-            let mut fields: Vec<&String> = settings.headers.keys().collect();
-            fields.extend(settings.mmdb.iter().flat_map(|mmdb| mmdb.fields.keys()));
-            fields.sort_unstable();
-            fields.dedup();
-            attributes.extend(fields.into_iter().map(|field| {
-                let header = settings.headers.get(field).cloned();
-                let path = settings
-                    .mmdb
-                    .as_ref()
-                    .and_then(|mmdb| mmdb.fields.get(field))
-                    .cloned();
-                (format!("geo.{field}").into(), Source::Geo { header, path })
-            }));
-        }
-        if context.device {
-            attributes.extend(
-                ["class", "os", "browser"]
-                    .map(|name| (format!("device.{name}").into(), Source::Device(name))),
-            );
-        }
-        // A declared name wins over a built-in one.
-        attributes.retain(|(name, _)| !context.attributes.contains_key(&**name));
-        let declared = context.attributes.iter();
-        attributes.extend(
-            declared.map(|(name, source)| (name.as_str().into(), Source::Declared(source.clone()))),
-        );
         Ok(Self {
-            attributes,
+            attributes: attributes(context),
             targeting_key: context.targeting_key.clone(),
             geo,
             devices: context.device.then(Devices::build).transpose()?,
@@ -119,8 +82,14 @@ impl Sources {
         })
     }
 
-    /// Which sources the rules of a route need.
-    pub(super) fn bind(&self, route: &RouteFlags, attributes: &Attributes) -> Bindings {
+    /// Which sources the rules of a route need. `key_counts` says that the targeting key decides
+    /// something even where no rule reads it: an override for named keys is in force.
+    pub(super) fn bind(
+        &self,
+        route: &RouteFlags,
+        attributes: &Attributes,
+        key_counts: bool,
+    ) -> Bindings {
         let mut bound: Vec<(AttributeId, usize)> = Vec::new();
         let mut targeting_key = route.reads_tree;
         let mut tree = route.reads_tree;
@@ -145,7 +114,7 @@ impl Sources {
         } else {
             bound.iter().map(|(_, source)| *source).collect()
         };
-        let vary = self.vary(&needed, targeting_key);
+        let vary = self.vary(&needed, targeting_key || key_counts);
         Bindings {
             attributes: bound.into(),
             targeting_key,
@@ -248,12 +217,15 @@ impl Sources {
                     })
                 })
             }
-            Source::Device(name) => text(ground.device.as_deref()?.attribute(name)),
+            Source::Device(name) => {
+                // Some names are parts of the user agent as it was sent.
+                text(request.bounded(ground.device.as_deref()?.attribute(name)?))
+            }
             Source::Host => {
                 let host = request.host().and_then(|host| request.bounded(host));
                 host.map(|host| Found::Text(lower_case(host)))
             }
-            Source::Method => text(Some(request.method.as_str())),
+            Source::Method => text(request.bounded(request.method.as_str())),
             Source::Path => text(request.bounded(request.uri.path())),
             Source::ClientAddress => request
                 .client
@@ -279,7 +251,7 @@ impl Sources {
 
     /// Which request headers these sources read, for `Vary`. An address is not a header: a shared
     /// cache in front of this proxy that must tell countries apart has to know so itself.
-    fn vary(&self, sources: &[usize], targeting_key: bool) -> Option<HeaderValue> {
+    fn vary(&self, sources: &[usize], key_counts: bool) -> Option<HeaderValue> {
         let mut names: Vec<HeaderName> = Vec::new();
         for source in sources {
             match &self.attributes[*source].1 {
@@ -295,7 +267,7 @@ impl Sources {
                 _ => {}
             }
         }
-        if targeting_key {
+        if key_counts {
             names.extend(self.targeting_key.iter().map(|source| match source {
                 KeySource::Header(header) => header.name.clone(),
                 KeySource::Cookie(_) | KeySource::Anonymous(_) => COOKIE,
@@ -310,6 +282,52 @@ impl Sources {
             HeaderValue::from_str(&listed.join(", ")).ok()
         }
     }
+}
+
+/// Every attribute that the configuration provides, and its source. A declared name never replaces one of
+/// the proxy's own (the configuration refuses it, too): `delivery.<flag>.regions` keeps a flag inside of its
+/// regions by what the proxy says of itself, and no request may say otherwise.
+fn attributes(context: &config::Context) -> Vec<(Box<str>, Source)> {
+    let mut attributes: Vec<(Box<str>, Source)> = [
+        ("http.host", Source::Host),
+        ("http.method", Source::Method),
+        ("http.path", Source::Path),
+        ("client.address", Source::ClientAddress),
+        ("region", Source::Region),
+        ("cluster", Source::Cluster),
+    ]
+    .map(|(name, source)| (name.into(), source))
+    .into();
+    if let Some(settings) = &context.geo {
+        let mut fields: Vec<&String> = settings.headers.keys().collect();
+        fields.extend(settings.mmdb.iter().flat_map(|mmdb| mmdb.fields.keys()));
+        fields.sort_unstable();
+        fields.dedup();
+        attributes.extend(fields.into_iter().map(|field| {
+            let header = settings.headers.get(field).cloned();
+            let path = settings
+                .mmdb
+                .as_ref()
+                .and_then(|mmdb| mmdb.fields.get(field))
+                .cloned();
+            (format!("geo.{field}").into(), Source::Geo { header, path })
+        }));
+    }
+    if context.device {
+        attributes.extend(
+            ["class", "os", "browser"]
+                .map(|name| (format!("device.{name}").into(), Source::Device(name))),
+        );
+    }
+    let own = |name: &str| attributes.iter().any(|(provided, _)| **provided == *name);
+    let declared: Vec<(Box<str>, Source)> = context
+        .attributes
+        .iter()
+        .filter(|(name, _)| !own(name))
+        .map(|(name, source)| (name.as_str().into(), Source::Declared(source.clone())))
+        .collect();
+    attributes.extend(declared);
+    attributes
 }
 
 impl Found<'_> {

@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderValue};
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
-use crate::decide::{decide, reason_name};
+use crate::decide::{At, decide};
 use crate::store::State;
 use crate::telemetry::Bounded;
 use crate::wire::{DICTIONARY, FALLBACK, REVISION, RouteFlags, Told};
@@ -34,12 +34,12 @@ struct Decided {
 }
 
 impl Plan {
-    /// Decides every flag of a route, and counts the decisions. `now_ms` is in Unix milliseconds.
+    /// Decides every flag of a route, and counts the decisions.
     pub(super) fn make(
         state: Arc<State>,
         route: usize,
         context: &Context<'_>,
-        now_ms: u64,
+        at: At,
         counters: &Bounded<3>,
     ) -> Self {
         let flags = &state.routes[route];
@@ -54,7 +54,7 @@ impl Plan {
                         error: Some(ErrorCode::FlagNotFound),
                     },
                     Some(index) => {
-                        let decision = decide(&state, index, context, now_ms);
+                        let decision = decide(&state, index, context, at);
                         Decided {
                             variant: decision.variant,
                             reason: decision.reason,
@@ -147,7 +147,7 @@ impl Serialize for Plan {
         for (number, decided) in self.decided.iter().enumerate() {
             let line = Line {
                 variant: self.variant_name(number),
-                reason: reason_name(decided.reason),
+                reason: decided.reason.name(),
                 error: decided.error,
             };
             map.serialize_entry(&*self.flags().flags[number].key, &line)?;
@@ -182,7 +182,7 @@ fn count(state: &State, flag: &crate::wire::RouteFlag, decided: Decided, counter
             .map_or("", |(variants, variant)| {
                 &variants[usize::from(variant.0)].name
             });
-        counters.series([&flag.key, variant, reason_name(decided.reason)])
+        counters.series([&flag.key, variant, decided.reason.name()])
     };
     match flag.counter(decided.variant, decided.reason as usize) {
         Some(slot) => slot.get_or_init(resolve).inc(),

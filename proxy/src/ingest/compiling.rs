@@ -149,3 +149,6 @@ fn describe(problems: &[Problem], locations: &Locations) -> String {
         .collect();
     lines.join("; ")
 }
+
+#[cfg(test)]
+mod tests;

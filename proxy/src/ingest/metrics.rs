@@ -1,6 +1,6 @@
 //! What ingest counts. What follows from the present state alone is read from it at the scrape, not here.
 
-use burgee_eval::Conflict;
+use burgee_eval::Snapshot;
 use prometheus::core::Collector;
 use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
@@ -18,6 +18,7 @@ pub struct IngestMetrics {
     overrides_in_force: IntGauge,
     overrides_ignored: IntGaugeVec,
     conflicts: IntGauge,
+    problems: IntGauge,
 }
 
 /// Why a record or a file is refused, whatever its kind.
@@ -98,6 +99,10 @@ impl IngestMetrics {
                 "Overrides that are in scope here and have no effect.",
             )?,
             conflicts: gauge("burgee_flag_conflicts", "Flags that two flag sets define.")?,
+            problems: gauge(
+                "burgee_flag_problems",
+                "What is wrong between flags: prerequisites that can never hold, layers that overlap.",
+            )?,
         };
         let begin = |counter: &IntCounterVec, labels: &[&str]| {
             for label in labels {
@@ -113,9 +118,10 @@ impl IngestMetrics {
     }
 
     /// Shows a state that was published.
-    pub(super) fn published(&self, census: &Census, conflicts: &[Conflict]) {
+    pub(super) fn published(&self, census: &Census, snapshot: &Snapshot) {
         self.overrides_in_force.set(signed(census.in_force.len()));
-        self.conflicts.set(signed(conflicts.len()));
+        self.conflicts.set(signed(snapshot.conflicts().len()));
+        self.problems.set(signed(snapshot.problems().len()));
         for reason in [
             Ignored::UnknownFlag,
             Ignored::UnknownVariant,

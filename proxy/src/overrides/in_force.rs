@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use burgee_eval::{FlagIndex, Snapshot, VariantIndex};
+use burgee_eval::{FlagIndex, Overridden, Snapshot};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -13,15 +13,6 @@ use crate::store::Origin;
 /// Overrides that one proxy holds in force at once. What comes beyond, in order of precedence, is
 /// ignored and counted.
 pub const MAX_IN_FORCE: usize = 1_000;
-
-/// What an override decides.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Overridden {
-    /// This variant.
-    Variant(VariantIndex),
-    /// The flag's default.
-    Default,
-}
 
 /// Overrides in force, by flag.
 #[derive(Debug, Default)]
@@ -173,6 +164,12 @@ impl InForce {
                     }
             })
             .map(|entry| entry.outcome)
+    }
+
+    /// Whether one of them is for named targeting keys, so that what is decided depends on the key
+    /// although no rule reads it.
+    pub fn read_keys(&self) -> bool {
+        self.entries.iter().any(|entry| entry.keys.is_some())
     }
 
     /// How many there are.

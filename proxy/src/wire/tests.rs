@@ -328,3 +328,33 @@ fn every_problem_is_found_beforehand() {
         .collect();
     assert_eq!(found, ["a b", "gone"]);
 }
+
+/// What a prerequisite reads is needed on the route, whether the route lists it or not.
+#[test]
+fn a_route_reads_what_its_flags_require() {
+    let rule = |var: &str| {
+        json!({ "state": "ENABLED", "variants": { "on": true }, "defaultVariant": "on",
+            "targeting": { "if": [{ "var": var }, "on"] } })
+    };
+    let document = json!({
+        "flags": { "a": rule("plan"), "b": rule("geo.country"), "c": rule("device.os"), "d": rule("other") },
+        "delivery": {
+            "a": { "requires": { "b": ["on"] } },
+            "b": { "requires": { "c": ["on"] }, "regions": ["eu"] },
+            "c": { "layer": { "name": "x", "from": 0, "to": 9 } },
+        },
+    });
+    let mut compiler = Compiler::new();
+    let set = compiler.compile("test", &document).expect("valid");
+    let snapshot = Snapshot::new(&compiler, [Arc::new(set)]);
+    let route = route(&["a"], Form::Headers, Content::Variant);
+    let route = RouteFlags::compile(&route, &snapshot, &reserved());
+    let mut reads: Vec<&str> = route
+        .reads
+        .iter()
+        .map(|id| snapshot.attributes().name(*id))
+        .collect();
+    reads.sort_unstable();
+    let expected = ["device.os", "geo.country", "plan", "region", "targetingKey"];
+    assert_eq!(reads, expected);
+}

@@ -18,10 +18,11 @@ use burgee::config::{
 };
 use burgee::envelope::{Change, Document, FlagSetText};
 use burgee::ingest::{Ingest, IngestMetrics};
-use burgee::overrides::{Overridden, OverrideDocument, Scope};
+use burgee::overrides::{OverrideDocument, Scope};
 use burgee::registry::{Draft, Log, LogOptions, Registry};
 use burgee::source::{self, Pace};
 use burgee::store::Store;
+use burgee_eval::Overridden;
 use burgee_eval::text::Format;
 use jiff::{SignedDuration, Timestamp};
 use tempfile::TempDir;
@@ -87,6 +88,16 @@ impl Nats {
             assert!(Instant::now() < deadline, "nats-server does not listen");
             std::thread::sleep(Duration::from_millis(5));
         }
+    }
+
+    /// `STOP` makes it hang with its connections open, `CONT` lets it go on.
+    pub fn signal(&self, signal: &str) {
+        let server = self.server.as_ref().expect("a server that runs");
+        let sent = Command::new("kill")
+            .args([format!("-{signal}"), server.id().to_string()])
+            .status()
+            .unwrap();
+        assert!(sent.success());
     }
 
     pub fn kill(&mut self) {

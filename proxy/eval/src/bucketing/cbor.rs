@@ -90,12 +90,13 @@ impl Murmur {
         match u8::try_from(argument) {
             Ok(small) if small < 0x18 => self.push([major | small, 0, 0, 0], 1),
             Ok(small) => self.push([major | 0x18, small, 0, 0], 2),
-            Err(_) => self.cbor_long_head(major, argument),
+            // By value, so that the state of a short one need not be in memory.
+            Err(_) => *self = self.cbor_long_head(major, argument),
         }
     }
 
     #[cold]
-    fn cbor_long_head(&mut self, major: u8, argument: u64) {
+    fn cbor_long_head(mut self, major: u8, argument: u64) -> Self {
         if let Ok(short) = u16::try_from(argument) {
             let [a, b] = short.to_be_bytes();
             self.push([major | 0x19, a, b, 0], 3);
@@ -106,6 +107,7 @@ impl Murmur {
             self.push([major | 0x1b, 0, 0, 0], 1);
             self.update(&argument.to_be_bytes());
         }
+        self
     }
 }
 

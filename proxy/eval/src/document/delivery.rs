@@ -3,6 +3,8 @@
 //! An entry that asks for something unknown spoils its own flag: serving a flag without a
 //! constraint that its author wrote would be worse than serving its default.
 
+mod gates;
+
 use serde_json::Value;
 
 use super::{FlagSource, kind, refusal};
@@ -10,10 +12,14 @@ use crate::bucketing::Bucketing;
 use crate::pointer::join_pointer;
 use crate::problem::{Problem, Problems, Severity};
 
-const KNOWN_KEYS: [&str; 2] = ["header", "bucketing"];
-
-/// Keys that have a meaning, which this version does not give them.
-const FUTURE_KEYS: [&str; 4] = ["regions", "requires", "layer", "stale"];
+const KNOWN_KEYS: [&str; 6] = [
+    "header",
+    "bucketing",
+    "regions",
+    "requires",
+    "layer",
+    "stale",
+];
 
 /// Applies every entry to its flag. `flags` are in order of key; where the keys of some could not be
 /// read, an entry may be one of theirs.
@@ -65,52 +71,73 @@ fn apply_entry<'d>(
     let Value::Object(members) = entry else {
         let message = format!("this must be an object, not {}", kind(entry));
         let problem = Problem::new(Severity::Flag, path, message);
-        let help = "write its settings: `header` and `bucketing`";
+        let help = "write its settings, such as `header` or `regions`";
         spoil(flag, problem.help(help), problems);
         return;
     };
     for (key, value) in members {
-        let path = join_pointer(path, key);
-        if let Err(problem) = apply_setting(key, value, path, flag) {
+        let mut place = Place {
+            path: join_pointer(path, key),
+            found: Vec::new(),
+        };
+        apply_setting(key, value, &mut place, flag);
+        for problem in place.found {
             spoil(flag, problem, problems);
         }
     }
 }
 
+/// A warning is only told.
 fn spoil(flag: &mut FlagSource<'_>, problem: Problem, problems: &mut Problems) {
     let problem = problem.of(flag.key);
-    flag.faults.push(problem.message.as_str().into());
+    if problem.severity != Severity::Warning {
+        flag.faults.push(problem.message.as_str().into());
+    }
     problems.push(problem);
 }
 
-fn apply_setting<'d>(
-    key: &str,
-    value: &'d Value,
+/// A setting's place in the document, and what is wrong there.
+struct Place {
     path: String,
-    flag: &mut FlagSource<'d>,
-) -> Result<(), Problem> {
-    let problem = |message: String| Problem::new(Severity::Flag, path, message);
+    found: Vec<Problem>,
+}
+
+impl Place {
+    /// Something wrong with the setting itself.
+    fn wrong(&mut self, message: impl Into<String>, help: impl Into<String>) {
+        self.found
+            .push(Problem::new(Severity::Flag, &*self.path, message).help(help));
+    }
+
+    /// What is read from a member of the setting.
+    fn inside<R>(&mut self, key: &str, read: impl FnOnce(&mut Self) -> R) -> R {
+        let path = join_pointer(&self.path, key);
+        let outer = std::mem::replace(&mut self.path, path);
+        let result = read(self);
+        self.path = outer;
+        result
+    }
+}
+
+fn apply_setting<'d>(key: &str, value: &'d Value, place: &mut Place, flag: &mut FlagSource<'d>) {
     match (key, value) {
         ("header", Value::String(header)) if !header.is_empty() => flag.header = Some(header),
-        ("header", _) => {
-            let problem = problem(format!("{value} is not the name of a header"));
-            return Err(problem.help("write a name such as `x-flag-checkout`, or remove it"));
-        }
+        ("header", _) => place.wrong(
+            format!("{value} is not the name of a header"),
+            "write a name such as `x-flag-checkout`, or remove it",
+        ),
         ("bucketing", _) => match value.as_str().and_then(Bucketing::from_name) {
             Some(bucketing) => flag.bucketing = bucketing,
-            None => {
-                return Err(problem(format!("{value} is not a bucketing")).help("write v2 or v3"));
-            }
+            None => place.wrong(format!("{value} is not a bucketing"), "write v2 or v3"),
         },
-        (key, _) if FUTURE_KEYS.contains(&key) => {
-            let message =
-                format!("this version does not know `{key}` yet, so it cannot decide this flag");
-            return Err(problem(message).help("remove it, or use a version that knows it"));
-        }
+        ("regions", _) => flag.gates.regions = gates::regions(value, place),
+        ("requires", _) => flag.gates.requires = gates::requires(value, place).unwrap_or_default(),
+        ("layer", _) => flag.gates.layer = gates::layer(value, place),
+        ("stale", _) => flag.gates.stale = gates::stale(value, place),
         (key, _) => {
             let message = format!("there is no delivery setting {key:?}");
-            return Err(problem(message).suggest(key, KNOWN_KEYS));
+            let problem = Problem::new(Severity::Flag, &*place.path, message);
+            place.found.push(problem.suggest(key, KNOWN_KEYS));
         }
     }
-    Ok(())
 }

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::{FlagSource, kind, refusal, scalars};
 use crate::bucketing::Bucketing;
 use crate::flag::Variant;
+use crate::lifecycle;
 use crate::pointer::join_pointer;
 use crate::problem::{Problem, Problems, Severity};
 
@@ -41,11 +42,9 @@ pub(super) fn decode<'d>(
     let variants = super::variants::decode(members.get("variants"), &path, problems);
     let default_variant =
         default_variant(members.get("defaultVariant"), &variants, &path, problems);
-    let metadata = scalars(
-        members.get("metadata"),
-        &join_pointer(&path, "metadata"),
-        problems,
-    );
+    let metadata_path = join_pointer(&path, "metadata");
+    let metadata = scalars(members.get("metadata"), &metadata_path, problems);
+    lifecycle::check(&metadata, &metadata_path, problems);
     for unknown in members
         .keys()
         .filter(|key| !KNOWN_KEYS.contains(&key.as_str()))

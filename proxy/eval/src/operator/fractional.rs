@@ -85,17 +85,11 @@ impl Fractional {
         tracer: &mut T,
     ) -> Result<Operand<'a>, Fault> {
         let (hash, first) = match &self.unit {
-            Unit::Short(prefix) => {
-                let key = short_key(scope)?;
-                (key.map(|key| self.short_hash(*prefix, key)), None)
-            }
+            Unit::Short(prefix) => (self.short_hash(prefix, scope)?, None),
             Unit::Value { value, short } => match run(value, scope, tracer)? {
                 // Apart, for a value that is moved on costs as much as a short hash.
                 Operand::Str(text) => (self.text_hash(text, scope)?, None),
-                value if value.items().is_some() => {
-                    let key = short_key(scope)?;
-                    (key.map(|key| self.short_hash(*short, key)), Some(value))
-                }
+                value if value.items().is_some() => (self.short_hash(short, scope)?, Some(value)),
                 value => (self.value_hash(value, scope)?, None),
             },
             Unit::Inside { .. } => return self.run_inside(scope, tracer),
@@ -121,12 +115,19 @@ impl Fractional {
         }
     }
 
-    fn short_hash(&self, mut prefix: Murmur, key: &str) -> u32 {
+    #[inline]
+    fn short_hash(&self, prefix: &Murmur, scope: &Scope<'_>) -> Result<Option<u32>, Fault> {
+        let key = scope.context.targeting_key().filter(|key| !key.is_empty());
+        let Some(key) = key else {
+            return Ok(None);
+        };
+        scope.steps.copy(key.len())?;
+        let mut murmur = *prefix;
         match self.bucketing {
-            Bucketing::V2 => prefix.update(key.as_bytes()),
-            Bucketing::V3 => prefix.cbor_text(key),
+            Bucketing::V2 => murmur.update(key.as_bytes()),
+            Bucketing::V3 => murmur.cbor_text(key),
         }
-        prefix.finish()
+        Ok(Some(murmur.finish()))
     }
 
     fn text_hash(&self, text: &str, scope: &Scope<'_>) -> Result<Option<u32>, Fault> {
@@ -220,16 +221,6 @@ impl Fractional {
             },
         }
     }
-}
-
-/// The targeting key, if there is one that can be hashed.
-#[inline]
-fn short_key<'a>(scope: &Scope<'a>) -> Result<Option<&'a str>, Fault> {
-    let key = scope.context.targeting_key();
-    if let Some(key) = key {
-        scope.steps.copy(key.len())?;
-    }
-    Ok(key.filter(|key| !key.is_empty()))
 }
 
 /// What counts as no key: JSONLogic's truth, but that an empty object is empty, too.

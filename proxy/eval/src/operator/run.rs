@@ -46,7 +46,11 @@ impl Tracer for Silent {
 ///
 /// In four parts, the more frequent the smaller, because the frame of a function is as large as its
 /// largest branch: here what needs no call, then [`frequent`], then [`other`], then [`rare`].
-#[inline]
+#[expect(
+    clippy::inline_always,
+    reason = "left to itself, the compiler makes one function of this and `frequent`, and calls it for every constant"
+)]
+#[inline(always)]
 pub(crate) fn run<'a, T: Tracer>(
     expr: &'a Expr,
     scope: &Scope<'a>,
@@ -83,6 +87,7 @@ fn is_step(op: &Op) -> bool {
     )
 }
 
+#[inline(never)]
 fn frequent<'a, T: Tracer>(
     expr: &'a Expr,
     scope: &Scope<'a>,

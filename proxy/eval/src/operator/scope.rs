@@ -51,6 +51,11 @@ impl<'a> Scope<'a> {
         }
     }
 
+    /// How many steps the evaluation has taken.
+    pub(crate) fn steps_taken(&self) -> usize {
+        self.steps.taken()
+    }
+
     /// All of what `var` looks into.
     pub(super) fn data(&self, within: Within) -> Operand<'a> {
         match within {

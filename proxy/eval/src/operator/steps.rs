@@ -38,6 +38,11 @@ impl Steps {
         }
     }
 
+    /// How many were taken.
+    pub(super) fn taken(&self) -> usize {
+        MAX_EVALUATION_STEPS - self.left.get()
+    }
+
     /// Takes as many.
     pub(super) fn take(&self, count: usize) -> Result<(), Fault> {
         let left = self.left.get().checked_sub(count);

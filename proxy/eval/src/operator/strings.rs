@@ -33,6 +33,8 @@ impl Strings {
         }
     }
 
+    /// Never inlined, for it needs more registers than the list that is short.
+    #[inline(never)]
     fn contains_elsewhere(&self, text: &str) -> bool {
         match self {
             Self::Short(strings) => {

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use jsonc_parser::ast;
 use jsonc_parser::common::Ranged as _;
 use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
+use serde_json::Value;
 
 use super::{
     Location, Locations, Parsed, Parts, Place, SyntaxError, SyntaxErrors, key_problem, too_deep,
@@ -25,7 +26,7 @@ const STRICT: ParseOptions = ParseOptions {
 };
 
 pub(super) fn parse(text: &str) -> Result<Parsed, Vec<SyntaxError>> {
-    let value = serde_json::from_str(text).map_err(|error| vec![syntax_error(text, &error)])?;
+    let mut value = serde_json::from_str(text).map_err(|error| vec![syntax_error(text, &error)])?;
     let tree = parse_to_ast(text, &CollectOptions::default(), &STRICT).map_err(|error| {
         vec![SyntaxError {
             location: Location {
@@ -35,6 +36,9 @@ pub(super) fn parse(text: &str) -> Result<Parsed, Vec<SyntaxError>> {
             message: error.kind().to_string(),
         }]
     })?;
+    if let Some(root) = tree.value.as_ref().filter(|_| text.contains("-0")) {
+        mend_zeros(&mut value, root);
+    }
     let mut cursor = Cursor::new(text);
     let root = match &tree.value {
         Some(root) => {
@@ -47,6 +51,29 @@ pub(super) fn parse(text: &str) -> Result<Parsed, Vec<SyntaxError>> {
         value,
         locations: Locations { root },
     })
+}
+
+/// `serde_json` reads `-0` as a float. It is the integer 0, as in YAML and in every official
+/// evaluator; `-0.0` is the float.
+fn mend_zeros(value: &mut Value, written: &ast::Value<'_>) {
+    match (value, written) {
+        (Value::Number(number), ast::Value::NumberLit(literal)) if literal.value == "-0" => {
+            *number = 0.into();
+        }
+        (Value::Array(items), ast::Value::Array(array)) => {
+            for (item, written) in items.iter_mut().zip(&array.elements) {
+                mend_zeros(item, written);
+            }
+        }
+        (Value::Object(members), ast::Value::Object(object)) => {
+            for member in &object.properties {
+                if let Some(value) = members.get_mut(member.name.as_str()) {
+                    mend_zeros(value, &member.value);
+                }
+            }
+        }
+        _ => {}
+    }
 }
 
 /// `serde_json`'s columns count bytes, ours count characters; its message repeats the place.

@@ -73,11 +73,15 @@ fn one_flag(rule: &Json) -> (Snapshot, RouteFlags) {
 
 /// What a rule that reads these attributes finds in a request that has all of them.
 fn read(names: &[&str]) -> BTreeMap<String, String> {
+    read_as(&Method::POST, names)
+}
+
+fn read_as(method: &Method, names: &[&str]) -> BTreeMap<String, String> {
     let rule =
         json!({ "and": names.iter().map(|name| json!({ "var": name })).collect::<Vec<Json>>() });
     let (snapshot, route) = one_flag(&rule);
     let sources = sources();
-    let bindings = sources.bind(&route, snapshot.attributes());
+    let bindings = sources.bind(&route, snapshot.attributes(), false);
     let headers: HeaderMap = [
         ("host", "Shop.Example:8080"),
         ("x-user-id", "u1"),
@@ -100,7 +104,7 @@ fn read(names: &[&str]) -> BTreeMap<String, String> {
     };
     let uri = Uri::from_static("/cart?utm=winter%20sale");
     let request = Request {
-        method: &Method::POST,
+        method,
         uri: &uri,
         headers: &headers,
         client: &client,
@@ -120,6 +124,31 @@ fn read(names: &[&str]) -> BTreeMap<String, String> {
             .collect()
     });
     found
+}
+
+/// The configuration refuses such names; should one come through, it is not read.
+#[test]
+fn no_declared_name_replaces_one_of_the_proxys_own() {
+    let declared = ["region", "cluster", "http.path", "plan"];
+    let context = config::Context {
+        targeting_key: Vec::new(),
+        attributes: declared
+            .map(|name| (name.to_owned(), AttributeSource::Query("q".into())))
+            .into(),
+        geo: None,
+        device: false,
+    };
+    let attributes = attributes(&context);
+    let source = |wanted: &str| {
+        let mut named = attributes.iter().filter(|(name, _)| **name == *wanted);
+        let found = named.next().map(|(_, source)| source);
+        assert!(named.next().is_none(), "{wanted} has one source");
+        found.expect("it has a source")
+    };
+    assert!(matches!(source("region"), Source::Region));
+    assert!(matches!(source("cluster"), Source::Cluster));
+    assert!(matches!(source("http.path"), Source::Path));
+    assert!(matches!(source("plan"), Source::Declared(_)));
 }
 
 #[test]
@@ -164,6 +193,16 @@ fn what_a_rule_reads_is_there_and_nothing_else() {
 }
 
 #[test]
+fn a_method_longer_than_the_limit_is_absent() {
+    let read = |bytes: usize| {
+        let method = Method::from_bytes("M".repeat(bytes).as_bytes()).unwrap();
+        read_as(&method, &["http.method"]).remove("http.method")
+    };
+    assert_eq!(read(64), Some("M".repeat(64)));
+    assert_eq!(read(65), None);
+}
+
+#[test]
 fn an_object_that_contains_attributes_is_there_as_one() {
     assert_eq!(read(&["geo"])["geo"], r#"{"country":"DE"}"#);
     assert_eq!(
@@ -172,15 +211,16 @@ fn an_object_that_contains_attributes_is_there_as_one() {
     );
 }
 
+fn vary(rule: &Json, key_counts: bool) -> Option<String> {
+    let (snapshot, route) = one_flag(rule);
+    let bindings = sources().bind(&route, snapshot.attributes(), key_counts);
+    let vary = bindings.vary?;
+    Some(vary.to_str().unwrap().to_owned())
+}
+
 #[test]
 fn vary_names_the_headers_that_the_rules_read() {
-    let vary = |rule: &Json| {
-        let (snapshot, route) = one_flag(rule);
-        let bindings = sources().bind(&route, snapshot.attributes());
-        bindings
-            .vary
-            .map(|value| value.to_str().unwrap().to_owned())
-    };
+    let vary = |rule: &Json| vary(rule, false);
     assert_eq!(vary(&json!({ "==": [{ "var": "region" }, "eu"] })), None);
     assert_eq!(
         vary(&json!({ "==": [{ "var": "plan" }, "gold"] })).as_deref(),
@@ -190,4 +230,13 @@ fn vary_names_the_headers_that_the_rules_read() {
         vary(&json!({ "and": [{ "var": "beta" }, { "var": "geo.country" }, { "var": "targetingKey" }] })).as_deref(),
         Some("cf-ipcountry, cookie, x-user-id")
     );
+}
+
+#[test]
+fn vary_names_the_key_where_an_override_is_for_named_keys() {
+    let plan = json!({ "==": [{ "var": "plan" }, "gold"] });
+    assert_eq!(vary(&plan, true).as_deref(), Some("x-plan, x-user-id"));
+    let (snapshot, route) = one_flag(&plan);
+    let bindings = sources().bind(&route, snapshot.attributes(), true);
+    assert!(!bindings.targeting_key, "no cookie is minted for it");
 }

@@ -142,3 +142,16 @@ fn the_strongest_stay_when_there_are_too_many() {
         OverrideState::Ignored(Ignored::TooMany)
     );
 }
+
+#[test]
+fn only_overrides_for_named_keys_read_keys() {
+    let snapshot = snapshot();
+    let read_keys = |keys: &[&str]| {
+        let overrides = [known("v1", "global", keys, &at(0))];
+        Census::take(&overrides, &snapshot, PLACE, NOW)
+            .in_force
+            .read_keys()
+    };
+    assert!(read_keys(&["u1"]));
+    assert!(!read_keys(&[]));
+}
