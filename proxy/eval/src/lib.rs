@@ -8,6 +8,7 @@
 //! stood; [`Compiler::compile`] turns the value into a [`FlagSet`] or every [`Problem`] at once;
 //! [`Snapshot`] joins sets; [`evaluate()`] decides one flag for one [`Context`]; [`explain()`] does the
 //! same walk and says why. [`mod@lint`] looks for what compiles and cannot be meant; proxies never run it.
+//! [`fix`] writes what it asks for into a text.
 
 pub mod bucketing;
 pub mod code;
@@ -16,6 +17,7 @@ pub mod context;
 mod document;
 pub mod evaluate;
 pub mod explain;
+pub mod fix;
 pub mod flag;
 mod gate;
 pub mod lifecycle;

@@ -11,6 +11,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
+pub(crate) use self::json::STRICT;
 use crate::limits::{MAX_KEY_BYTES, MAX_NESTING, MAX_PROBLEMS, MAX_TEXT_BYTES};
 
 /// How a text is written.

@@ -12,7 +12,8 @@ use super::{
 };
 use crate::limits::MAX_NESTING;
 
-const STRICT: ParseOptions = ParseOptions {
+/// No leniency at all.
+pub(crate) const STRICT: ParseOptions = ParseOptions {
     allow_comments: false,
     allow_loose_object_property_names: false,
     allow_trailing_commas: false,
