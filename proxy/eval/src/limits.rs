@@ -51,6 +51,10 @@ pub const MAX_EXPLAINED_STEPS: usize = 1_000;
 /// Problems that are reported for one document; the rest are counted.
 pub const MAX_PROBLEMS: usize = 1_000;
 
+/// Parts of rules that are looked at to lint one document. Evaluators that many flags share are
+/// looked at once; what is left is how often they give a result, flag by flag.
+pub const MAX_LINT_STEPS: usize = 5_000_000;
+
 /// Patterns in one flag's `delivery.<flag>.regions`.
 pub const MAX_REGIONS: usize = 64;
 

@@ -1,7 +1,7 @@
 //! What is wrong with a document is found, all of it at once, each with its place.
 
 use burgee_eval::text::{Format, parse};
-use burgee_eval::{Compiler, FlagSet, Problem, Severity};
+use burgee_eval::{Compiler, FlagSet, Problem, Severity, code};
 
 fn compile(text: &str) -> (Result<FlagSet, Vec<Problem>>, burgee_eval::text::Locations) {
     let parsed = parse(text, Format::Yaml).unwrap_or_else(|errors| panic!("{errors:?} in {text}"));
@@ -27,10 +27,14 @@ fn problems(text: &str) -> Vec<String> {
     );
     for problem in &problems {
         assert!(problem.help.is_some(), "says what to do: {problem:?}");
+        let code = code::ALL.iter().find(|code| code.id == problem.code);
+        let severity = code.map(|code| code.severity);
+        assert_eq!(severity, Some(problem.severity), "{problem:?}");
     }
     let shown = problems.iter().map(|problem| {
         let place = locations.find(&problem.path);
         let severity = match problem.severity {
+            Severity::Mistake => "mistake",
             Severity::Warning => "warning",
             Severity::Flag => "flag",
             Severity::Document => "document",
