@@ -6,6 +6,7 @@
 
 mod numbers;
 mod paths;
+mod python;
 mod resolution;
 mod shape;
 mod values;
@@ -53,6 +54,7 @@ pub(crate) fn class_of(case: &Case<'_>) -> Option<&'static str> {
 pub(crate) fn classes() -> impl Iterator<Item = &'static Class> {
     [
         resolution::CLASSES,
+        python::CLASSES,
         shape::CLASSES,
         paths::CLASSES,
         numbers::CLASSES,
