@@ -183,3 +183,14 @@ fn exceptions_are_as_wide_as_their_examples_and_no_wider() {
     }
     assert!(problems.is_empty(), "{}", problems.join("\n"));
 }
+
+#[test]
+fn every_exception_stands_in_the_decision() {
+    let decision =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/decisions/0004-evaluation.md");
+    let decision = std::fs::read_to_string(decision).expect("the decision can be read");
+    for class in classes() {
+        let name = format!("`{}`", class.name);
+        assert!(decision.contains(&name), "{name} is not in the decision");
+    }
+}
