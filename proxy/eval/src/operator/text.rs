@@ -121,7 +121,14 @@ mod tests {
         for text in ["\u{1c}3", "3\u{1f}", "\u{a0}\u{1c}3", "\u{feff}3"] {
             assert!(parse_number(text).is_nan(), "{text:?}");
         }
-        for text in [" 3", "3\n", "\u{b}3\u{c}", "\u{85}3", "\u{a0}3\u{2028}", "\u{3000}3"] {
+        for text in [
+            " 3",
+            "3\n",
+            "\u{b}3\u{c}",
+            "\u{85}3",
+            "\u{a0}3\u{2028}",
+            "\u{3000}3",
+        ] {
             assert!((parse_number(text) - 3.0).abs() < f64::EPSILON, "{text:?}");
         }
     }
