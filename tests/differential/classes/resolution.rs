@@ -215,7 +215,7 @@ fn result_as_text(case: &Case<'_>) -> bool {
 }
 
 /// `10.0` is no integer in Python.
-fn integral_weight(case: &Case<'_>) -> bool {
+pub(super) fn integral_weight(case: &Case<'_>) -> bool {
     case.steps(&["fractional"]).any(|step| {
         step.args.iter().any(|entry| {
             matches!(entry.as_array().map(Vec::as_slice), Some([_, Json::Number(weight)])

@@ -172,10 +172,27 @@ fn too_many_arguments(case: &Case<'_>) -> bool {
 fn computed_list_of_arguments(case: &Case<'_>) -> bool {
     case.trace.iter().any(|step| {
         !LOOPS.contains(&step.op.as_str())
-            && !["!", "!!"].contains(&step.op.as_str())
             && !step.given.is_array()
-            && matches!(step.args.as_slice(), [Json::Array(_)])
+            && match step.args.as_slice() {
+                [Json::Array(items)] if ["!", "!!"].contains(&step.op.as_str()) => {
+                    items.first().is_some_and(is_false)
+                }
+                [Json::Array(_)] => true,
+                _ => false,
+            }
     })
+}
+
+/// What is not truthy in JavaScript.
+fn is_false(value: &Json) -> bool {
+    match value {
+        Json::Null | Json::Bool(false) => true,
+        Json::Bool(true) => false,
+        Json::Number(number) => number.as_f64() == Some(0.0),
+        Json::String(text) => text.is_empty(),
+        Json::Array(items) => items.is_empty(),
+        Json::Object(members) => members.is_empty() || members.contains_key("$float"),
+    }
 }
 
 /// What reads nothing is evaluated when JavaScript loads the rule, and spoils the flag where it fails,

@@ -3,6 +3,7 @@
 
 use serde_json::Value as Json;
 
+use super::resolution::integral_weight;
 use super::{Case, Class, operations};
 use crate::answer::Step;
 use crate::oracle::Official;
@@ -10,6 +11,13 @@ use crate::oracle::Official;
 const JAVASCRIPT: &[Official] = &[Official::JavaScript];
 
 pub(super) const CLASSES: &[Class] = &[
+    Class {
+        name: "untraced-variant",
+        officials: JAVASCRIPT,
+        applies: untraced_variant,
+        example: r#"{"rule": {"if": [{"+": {"fractional": [["x", 1.0]]}}, "on"]}, "context": {"targetingKey": "u"}}"#,
+        near_miss: r#"{"rule": {"if": [{"+": {"fractional": [["5", 1.0]]}}, "on"]}, "context": {"targetingKey": "u"}}"#,
+    },
     Class {
         name: "empty-object-is-false",
         officials: JAVASCRIPT,
@@ -105,6 +113,12 @@ pub(super) const CLASSES: &[Class] = &[
 
 const ORDER: [&str; 4] = ["<", "<=", ">", ">="];
 const LOOPS: [&str; 6] = ["map", "filter", "reduce", "all", "none", "some"];
+
+/// A weight of `1.0` gives a variant here and in JavaScript, which then fails at what it is used for; in
+/// Python's steps it is null, and nothing shows.
+fn untraced_variant(case: &Case<'_>) -> bool {
+    case.they_fail() && integral_weight(case)
+}
 
 /// `{}` is true in Python, and false in JavaScript.
 fn empty_object_is_false(case: &Case<'_>) -> bool {
