@@ -55,10 +55,10 @@ pub(crate) fn classes() -> impl Iterator<Item = &'static Class> {
     [
         resolution::CLASSES,
         python::CLASSES,
-        shape::CLASSES,
         paths::CLASSES,
-        numbers::CLASSES,
         values::CLASSES,
+        numbers::CLASSES,
+        shape::CLASSES,
     ]
     .into_iter()
     .flatten()

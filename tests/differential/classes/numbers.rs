@@ -64,13 +64,6 @@ pub(super) const CLASSES: &[Class] = &[
         example: r#"{"rule": {"===": [{"var": "a"}, 1]}, "context": {"a": true}}"#,
         near_miss: r#"{"rule": {"===": [{"var": "a"}, 1]}, "context": {"a": 1}}"#,
     },
-    Class {
-        name: "left-side-overwritten",
-        officials: JAVASCRIPT,
-        applies: left_side_overwritten,
-        example: r#"{"rule": {"==": [{"var": "a"}, {"var": "b"}]}, "context": {"a": false}}"#,
-        near_miss: r#"{"rule": {"==": [{"var": "a"}, {"var": "b"}]}, "context": {"a": false, "b": false}}"#,
-    },
 ];
 
 const ARITHMETIC: [&str; 5] = ["+", "-", "*", "/", "%"];
@@ -204,28 +197,5 @@ fn strictly_equal(case: &Case<'_>) -> bool {
         || case.steps(&["in"]).any(|step| {
             matches!(step.args.as_slice(), [needle, Json::Array(items), ..]
                 if items.iter().any(|item| differs(needle, item)))
-        })
-}
-
-/// JavaScript keeps the left side of a comparison in a variable that evaluating the right side
-/// overwrites, and then checks that one in its place. The check matters for null, and where the last
-/// that was evaluated is no number.
-fn left_side_overwritten(case: &Case<'_>) -> bool {
-    case.steps(&LOOSE)
-        .chain(case.steps(&["missing_some"]))
-        .any(|step| {
-            let Json::Array(given) = &step.given else {
-                return false;
-            };
-            if step.op == "missing_some" {
-                // There, it is the keys that are missing, and the number of them that are needed.
-                return given.first().is_some_and(Json::is_object);
-            }
-            given.iter().skip(1).any(|right| match right {
-                Json::Object(members) if members.contains_key("var") => {
-                    step.args.iter().any(Json::is_null)
-                }
-                right => right.is_object(),
-            })
         })
 }

@@ -63,8 +63,8 @@ pub(super) const CLASSES: &[Class] = &[
         name: "computed-list-of-arguments",
         officials: JAVASCRIPT,
         applies: computed_list_of_arguments,
-        example: r#"{"rule": {"==": [{"+": {"var": "a"}}, 3]}, "context": {"a": [1, 2]}}"#,
-        near_miss: r#"{"rule": {"==": [{"+": {"var": "a"}}, 3]}, "context": {"a": 3}}"#,
+        example: r#"{"rule": {"==": [{"cat": {"var": "a"}}, "12"]}, "context": {"a": [1, 2]}}"#,
+        near_miss: r#"{"rule": {"==": [{"cat": {"var": "a"}}, "12"]}, "context": {"a": "12"}}"#,
     },
     Class {
         name: "constant-that-fails",
@@ -79,6 +79,13 @@ pub(super) const CLASSES: &[Class] = &[
         applies: without_brackets,
         example: r#"{"rule": {"cat": ["o", {"or": [{"var": "a"}, "ff"]}]}, "context": {"a": "n"}}"#,
         near_miss: r#"{"rule": {"cat": ["o", {"if": [true, {"var": "a"}]}]}, "context": {"a": "n"}}"#,
+    },
+    Class {
+        name: "left-side-overwritten",
+        officials: JAVASCRIPT,
+        applies: left_side_overwritten,
+        example: r#"{"rule": {"==": [{"var": "a"}, {"var": "b"}]}, "context": {"a": false}}"#,
+        near_miss: r#"{"rule": {"==": [{"var": "a"}, {"var": "b"}]}, "context": {"a": false, "b": false}}"#,
     },
 ];
 
@@ -124,6 +131,7 @@ fn several_keys(case: &Case<'_>) -> bool {
 }
 
 const COMPARISONS: [&str; 8] = ["==", "!=", "===", "!==", "<", "<=", ">", ">="];
+const LOOSE: [&str; 6] = ["<", "<=", ">", ">=", "==", "!="];
 const LOOPS: [&str; 6] = ["map", "filter", "reduce", "all", "none", "some"];
 
 /// One argument that does not stand in a list, for an operator that takes several.
@@ -171,8 +179,9 @@ fn too_many_arguments(case: &Case<'_>) -> bool {
 /// list for the only one.
 fn computed_list_of_arguments(case: &Case<'_>) -> bool {
     case.trace.iter().any(|step| {
+        let alone = step.given.as_array().is_none_or(|given| given.len() == 1);
         !LOOPS.contains(&step.op.as_str())
-            && !step.given.is_array()
+            && alone
             && match step.args.as_slice() {
                 [Json::Array(items)] if ["!", "!!"].contains(&step.op.as_str()) => {
                     items.first().is_some_and(is_false)
@@ -198,7 +207,7 @@ fn is_false(value: &Json) -> bool {
 /// What reads nothing is evaluated when JavaScript loads the rule, and spoils the flag where it fails,
 /// reached or not.
 fn constant_that_fails(case: &Case<'_>) -> bool {
-    case.theirs_error() == Some("PARSE_ERROR")
+    case.they_fail()
         && (case
             .trace
             .iter()
@@ -266,4 +275,27 @@ fn without_brackets(case: &Case<'_>) -> bool {
             _ => false,
         }
     })
+}
+
+/// JavaScript keeps the left side of a comparison in a variable that evaluating the right side
+/// overwrites, and then checks that one in its place. The check matters for null, and where the last
+/// that was evaluated is no number.
+fn left_side_overwritten(case: &Case<'_>) -> bool {
+    case.steps(&LOOSE)
+        .chain(case.steps(&["missing_some"]))
+        .any(|step| {
+            let Json::Array(given) = &step.given else {
+                return false;
+            };
+            if step.op == "missing_some" {
+                // There, it is the keys that are missing, and the number of them that are needed.
+                return given.first().is_some_and(Json::is_object);
+            }
+            given.iter().skip(1).any(|right| match right {
+                Json::Object(members) if members.contains_key("var") => {
+                    step.args.iter().any(Json::is_null)
+                }
+                right => right.is_object(),
+            })
+        })
 }

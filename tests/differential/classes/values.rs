@@ -71,8 +71,8 @@ pub(super) const CLASSES: &[Class] = &[
         name: "reduce-to-nested",
         officials: JAVASCRIPT,
         applies: reduce_to_nested,
-        example: r#"{"rule": {"!!": {"reduce": [{"var": "a"}, {"merge": [{"var": "accumulator"}, {"var": "current"}]}, null]}}, "context": {"a": [[{"b": 1}]]}}"#,
-        near_miss: r#"{"rule": {"!!": {"reduce": [{"var": "a"}, {"merge": [{"var": "accumulator"}, {"var": "current"}]}, null]}}, "context": {"a": [[1]]}}"#,
+        example: r#"{"rule": {"!!": {"reduce": [{"var": "a"}, {"merge": [{"var": "accumulator"}, {"var": "current"}]}, "s"]}}, "context": {"a": [[{"b": 1}]]}}"#,
+        near_miss: r#"{"rule": {"!!": {"reduce": [{"var": "a"}, {"merge": [{"var": "accumulator"}, {"var": "current"}]}, "s"]}}, "context": {"a": [[1]]}}"#,
     },
     Class {
         name: "flagd-operator-in-loop",
