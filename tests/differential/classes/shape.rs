@@ -162,13 +162,15 @@ fn too_few_arguments(case: &Case<'_>) -> bool {
         })
 }
 
-/// Python ignores what is too much; JavaScript goes on with it, or ignores it where Python fails.
+/// Python evaluates what is too much, which can fail, and ignores it; JavaScript goes on with it, or does
+/// not evaluate it.
 fn too_many_arguments(case: &Case<'_>) -> bool {
     operations(case).iter().any(|(operator, arguments)| {
         let given = arguments.as_array().map_or(1, Vec::len);
         let most = match *operator {
-            "==" | "!=" | "===" | "!==" | "-" | "/" | "%" | "var" => 2,
-            "<" | "<=" | ">" | ">=" => 3,
+            "!" | "!!" => 1,
+            "==" | "!=" | "===" | "!==" | "-" | "/" | "%" | "var" | "in" | "missing_some" => 2,
+            "<" | "<=" | ">" | ">=" | "substr" => 3,
             _ => usize::MAX,
         };
         given > most

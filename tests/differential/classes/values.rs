@@ -212,8 +212,9 @@ fn utf_16(case: &Case<'_>) -> bool {
 /// A loop over what is no list has no items in Python; in JavaScript it fails, or, where the value is
 /// not truthy, `all` is true.
 fn loop_over_other_than_list(case: &Case<'_>) -> bool {
-    case.steps(&LOOPS)
-        .any(|step| !matches!(step.args.first(), Some(Json::Array(_))))
+    case.steps(&LOOPS).any(|step| {
+        !matches!(step.args.first(), Some(Json::Array(_))) && (case.they_fail() || step.op == "all")
+    })
 }
 
 /// Without a start, JavaScript starts with the first item and Python with null; and Python does not
