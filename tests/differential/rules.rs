@@ -2,6 +2,7 @@
 //! deep, and often enough with others.
 
 mod expressions;
+mod lists;
 
 use serde_json::{Value as Json, json};
 

@@ -71,24 +71,6 @@ impl Rules<'_> {
         }
     }
 
-    /// Without objects, which would be operators.
-    fn constant_list(&mut self) -> Json {
-        let kind = KINDS[self.rng.below(3)];
-        let length = match self.rng.below(20) {
-            0 => self.rng.between(12, 16),
-            _ => self.rng.below(5),
-        };
-        (0..length)
-            .map(|_| {
-                if self.rng.oddly(15) {
-                    values::any(self.rng, 0)
-                } else {
-                    values::of_kind(self.rng, kind, 0)
-                }
-            })
-            .collect()
-    }
-
     /// `var` in one of its forms.
     fn read(&mut self, kind: Kind) -> Json {
         if let Scope::Item(Some(items)) | Scope::Reduce(Some(items)) = self.scope {
@@ -127,20 +109,6 @@ impl Rules<'_> {
             }
             _ => json!({ "var": path }),
         }
-    }
-
-    /// What finds a value of a kind in the item of a loop, or a constant.
-    fn read_item(&mut self, items: Kind, kind: Kind) -> Json {
-        let path = match (self.scope, items, kind) {
-            (Scope::Reduce(_), items, kind) if items == kind => {
-                self.rng.pick(&["accumulator", "current", "current"])
-            }
-            (Scope::Item(_), items, kind) if items == kind => "",
-            (Scope::Item(_), Kind::Object, Kind::Number) => "qty",
-            (Scope::Item(_), Kind::Object, Kind::Text) => "id",
-            _ => return values::of_kind(self.rng, kind_of_constant(kind), 0),
-        };
-        json!({ "var": path })
     }
 
     pub(super) fn variable(&mut self, kind: Kind) -> &'static str {
@@ -286,34 +254,6 @@ impl Rules<'_> {
         }
     }
 
-    pub(super) fn list(&mut self) -> Json {
-        if self.left == 0 {
-            return self.leaf(Kind::List);
-        }
-        match self.rng.below(10) {
-            0..=2 => {
-                let kind = KINDS[self.rng.below(3)];
-                self.item_loop("map", kind)
-            }
-            3..=4 => self.item_loop("filter", Kind::Boolean),
-            5..=6 => {
-                let length = self.rng.between(1, 3);
-                let arguments = (0..length)
-                    .map(|_| {
-                        if self.rng.oddly(40) {
-                            self.any()
-                        } else {
-                            self.of(Kind::List)
-                        }
-                    })
-                    .collect();
-                self.operation("merge", arguments)
-            }
-            7..=8 => self.missing(),
-            _ => self.leaf(Kind::List),
-        }
-    }
-
     /// Of a character, or how many of them.
     fn position(&mut self) -> Json {
         if self.rng.oddly(60) {
@@ -322,94 +262,10 @@ impl Rules<'_> {
         let position = i64::try_from(self.rng.below(12)).expect("small") - 4;
         json!(position)
     }
-
-    /// Those of flagd itself read the context, so that orderly people keep them out of loops.
-    fn flagd_operators_work(&mut self) -> bool {
-        self.scope == Scope::Context || self.rng.oddly(100)
-    }
-
-    fn item_loop(&mut self, operator: &str, body: Kind) -> Json {
-        let (items, kind) = if self.rng.oddly(100) {
-            (self.of(Kind::List), None)
-        } else {
-            let kind = match body {
-                Kind::Number | Kind::Text => body,
-                _ => self.rng.pick(&[Kind::Number, Kind::Text, Kind::Object]),
-            };
-            (self.items_of(kind), Some(kind))
-        };
-        let body = self.inside(Scope::Item(kind), body);
-        self.operation(operator, vec![items, body])
-    }
-
-    /// A list of which every item has the kind.
-    fn items_of(&mut self, kind: Kind) -> Json {
-        if kind != Kind::Object && self.rng.percent(25) {
-            let length = self.rng.below(5);
-            return (0..length)
-                .map(|_| values::of_kind(self.rng, kind, 0))
-                .collect();
-        }
-        json!({ "var": contexts::list_of(kind) })
-    }
-
-    fn reduce(&mut self, kind: Kind) -> Json {
-        let (items, known) = if self.rng.oddly(100) {
-            (self.of(Kind::List), None)
-        } else {
-            (self.items_of(kind), Some(kind))
-        };
-        let body = self.inside(Scope::Reduce(known), kind);
-        let mut arguments = vec![items, body];
-        if !self.rng.oddly(15) {
-            let start = if self.rng.oddly(15) {
-                self.any()
-            } else {
-                values::of_kind(self.rng, kind, 0)
-            };
-            arguments.push(start);
-        }
-        self.operation("reduce", arguments)
-    }
-
-    fn inside(&mut self, scope: Scope, kind: Kind) -> Json {
-        let outside = std::mem::replace(&mut self.scope, scope);
-        let body = self.of(kind);
-        self.scope = outside;
-        body
-    }
-
-    fn missing(&mut self) -> Json {
-        let length = self.rng.below(4);
-        let keys: Vec<Json> = (0..length)
-            .map(|_| {
-                if self.rng.oddly(10) {
-                    self.any()
-                } else {
-                    let kind = self.rng.pick(&KINDS[..4]);
-                    Json::from(self.variable(kind))
-                }
-            })
-            .collect();
-        if self.rng.percent(50) {
-            return self.operation("missing", keys);
-        }
-        let keys = if self.rng.oddly(10) {
-            self.any()
-        } else {
-            Json::from(keys)
-        };
-        let needed = if self.rng.oddly(40) {
-            self.of(Kind::Number)
-        } else {
-            json!(self.rng.between(0, 3))
-        };
-        self.operation("missing_some", vec![needed, keys])
-    }
 }
 
 /// What a default looks like: an object would be an operator.
-fn kind_of_constant(kind: Kind) -> Kind {
+pub(super) fn kind_of_constant(kind: Kind) -> Kind {
     match kind {
         Kind::Object => Kind::Text,
         other => other,
