@@ -30,6 +30,7 @@ const BATCH: u64 = 64;
 #[ignore = "needs the official evaluators, in Python and Node; ./test installs and runs them"]
 fn burgee_and_the_official_evaluators_agree() {
     let seed = number("BURGEE_DIFFERENTIAL_SEED", SEED);
+    let first = number("BURGEE_DIFFERENTIAL_FIRST", 0);
     let cases = number("BURGEE_DIFFERENTIAL_CASES", CASES);
     let shown = number("BURGEE_DIFFERENTIAL_SHOWN", 5);
     let only = std::env::var("BURGEE_DIFFERENTIAL_ONLY").unwrap_or_default();
@@ -40,7 +41,7 @@ fn burgee_and_the_official_evaluators_agree() {
             .filter(|official| official.name().contains(&only))
             .map(|official| {
                 let installed = &installed;
-                scope.spawn(move || Run::new(official, seed, shown, installed).run(cases))
+                scope.spawn(move || Run::new(official, seed, shown, installed).run(first, cases))
             })
             .collect();
         runs.into_iter()
@@ -119,12 +120,12 @@ impl Run {
         }
     }
 
-    fn run(mut self, cases: u64) -> Report {
+    fn run(mut self, first: u64, cases: u64) -> Report {
         self.report.stale = evidence::problems_with(&self.judge);
         self.report
             .stale
             .extend(vectors::problems_with(&self.judge));
-        let mut index = 0;
+        let mut index = first;
         while self.report.cases < cases {
             self.batch(index..index + BATCH);
             index += BATCH;

@@ -37,9 +37,9 @@ pub(super) const CLASSES: &[Class] = &[
         near_miss: r#"{"rule": {"!": {"missing": ["a"]}}}"#,
     },
     Class {
-        name: "computed-path-to-null",
+        name: "null-and-default",
         officials: JAVASCRIPT,
-        applies: computed_path_to_null,
+        applies: null_and_default,
         example: r#"{"rule": {"var": [{"cat": ["a", ""]}, "on"]}, "context": {"a": null}}"#,
         near_miss: r#"{"rule": {"var": [{"cat": ["a", ""]}, "on"]}, "context": {}}"#,
     },
@@ -116,16 +116,12 @@ fn path_to_inherited(case: &Case<'_>) -> bool {
         .any(|path| path.split('.').any(|part| part == "constructor"))
 }
 
-/// A computed path that finds null gives null, whatever its default says.
-fn computed_path_to_null(case: &Case<'_>) -> bool {
+/// A path that finds null gives null, whatever its default says: where it is computed, and where
+/// JavaScript interprets a rule instead of compiling it.
+fn null_and_default(case: &Case<'_>) -> bool {
     case.steps(&["var"]).any(|step| {
-        let computed = match &step.given {
-            Json::Array(given) => given.first().is_some_and(Json::is_object),
-            given => given.is_object(),
-        };
         let path = step.args.first().and_then(Json::as_str);
-        computed
-            && path.is_some_and(|path| find(&step.scope, path) == Some(&Json::Null))
+        path.is_some_and(|path| find(&step.scope, path) == Some(&Json::Null))
             && step.args.get(1).is_some_and(|default| !default.is_null())
     })
 }

@@ -78,7 +78,7 @@ class Trace:
             operator, given = next(iter(rule.items()))
             step = {
                 "op": operator,
-                "given": portable(given),
+                "given": given,
                 "args": self.open[-1],
                 # Copied now: `reduce` uses one object for all its items.
                 "scope": portable(data) if operator in READERS else None,
