@@ -35,11 +35,17 @@ fuzz target *options:
     mkdir -p target/fuzz/{{ target }}
     cargo fuzz run --fuzz-dir proxy/eval/fuzz --sanitizer none {{ target }} "$PWD/target/fuzz/{{ target }}" "$PWD/proxy/eval/fuzz/corpus/{{ target }}" -- -max_len=8192 {{ options }}
 
-# Make a target's corpus anew: the fewest inputs that reach what it and all that was found reach
+# Make a target's corpus anew: the fewest inputs that reach all lines that it and the small ones of what was found reach
 fuzz-corpus target:
-    mkdir -p target/fuzz/{{ target }} target/fuzz/kept && rm -rf target/fuzz/kept/{{ target }} && mkdir target/fuzz/kept/{{ target }}
-    cargo fuzz run --fuzz-dir proxy/eval/fuzz --sanitizer none {{ target }} "$PWD/target/fuzz/kept/{{ target }}" "$PWD/proxy/eval/fuzz/corpus/{{ target }}" "$PWD/target/fuzz/{{ target }}" -- -set_cover_merge=1 -max_len=8192
-    rm -rf proxy/eval/fuzz/corpus/{{ target }} && mv target/fuzz/kept/{{ target }} proxy/eval/fuzz/corpus/{{ target }}
+    #!/usr/bin/env bash
+    set -euo pipefail
+    corpus=$PWD/proxy/eval/fuzz/corpus/{{ target }} found=$PWD/target/fuzz/{{ target }} work=$(mktemp -d)
+    mkdir -p "$found" "$work/small" "$work/kept"
+    find "$found" -type f -size -900c -exec cp -t "$work/small" {} +
+    cargo fuzz run --fuzz-dir proxy/eval/fuzz --sanitizer none {{ target }} "$work/kept" "$corpus" "$work/small" -- -set_cover_merge=1 -use_counters=0 -max_len=8192
+    rm -r "$corpus"
+    mv "$work/kept" "$corpus"
+    rm -r "$work"
 
 # Two example backends and the proxy; e.g. `just demo --nats`
 demo *options:

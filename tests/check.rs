@@ -192,3 +192,196 @@ async fn every_verb_has_help_with_examples() {
         assert!(help.contains(verb), "{verb}\n{help}");
     }
 }
+
+/// A set with several things wrong, of which a proxy would serve all.
+const DOUBTFUL: &str = "\
+metadata: { owner: us }
+flags:
+  a:
+    state: ENABLED
+    variants: { \"on\": true, \"off\": false }
+    defaultVariant: \"off\"
+    targeting:
+      if:
+        - { in: [ { var: plam }, [gold] ] }
+        - \"onn\"
+        - { fractional: [ [\"on\", 1], [\"off\", 1] ] }
+    metadata: { expires: \"2000-01-01\" }
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_meant_is_drawn_with_its_line() {
+    let (_backend, home) = home().await;
+    home.write("flags/set.yaml", DOUBTFUL);
+    home.write("flags/set.json", &flag_set(&json!({ "b": constant("on") })));
+    let outcome = check(&home, &["flags/set.yaml"]).ends_with(1).await;
+    let drawn = "\
+error[unknown-variant]: flag \"a\": there is no variant \"onn\"
+  --> flags/set.yaml:10:11
+   |
+10 |         - \"onn\"
+   |           ^^^^^
+   |
+   = help: did you mean \"on\"?
+";
+    assert!(outcome.stdout.contains(drawn), "{}", outcome.stdout);
+    let pin = "run `burgee check --fix flags/set.yaml`";
+    assert!(outcome.stdout.contains(pin), "{}", outcome.stdout);
+    assert!(!outcome.stdout.contains('\x1b'), "no terminal, no colours");
+    // What the configuration provides is known only with it.
+    assert!(!outcome.stdout.contains("plam\\"), "{}", outcome.stdout);
+    let with = ["--config", "burgee.yaml", "--format", "short"];
+    let outcome = check(&home, &with).ends_with(1).await;
+    let unknown =
+        "set.yaml:9:21: warning: flag \"a\": the configuration never provides the attribute";
+    assert!(outcome.stdout.contains(unknown), "{}", outcome.stdout);
+    let expired = "set.yaml:12:17: warning: flag \"a\": this flag was to go by 2000-01-01";
+    assert!(outcome.stdout.contains(expired), "{}", outcome.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn warnings_fail_where_they_are_not_wanted() {
+    let (_backend, home) = home().await;
+    home.write("flags/set.json", &flag_set(&json!({ "a": constant("on") })));
+    let outcome = check(&home, &["flags"]).succeeds().await;
+    assert!(outcome.stdout.contains("warning[no-owner]"), "{outcome:?}");
+    assert!(
+        outcome.stdout.contains("0 error(s), 1 warning(s)"),
+        "{outcome:?}"
+    );
+    check(&home, &["flags", "--strict"]).ends_with(1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn programs_are_answered_in_json_and_sarif() {
+    let (_backend, home) = home().await;
+    home.write("flags/set.json", "{}");
+    home.write("flags/a set.yaml", DOUBTFUL);
+    let json = check(&home, &["flags", "--format", "json"])
+        .ends_with(1)
+        .await
+        .json();
+    assert_eq!(
+        json,
+        check(&home, &["flags", "--json"]).ends_with(1).await.json()
+    );
+    let findings = json["findings"].as_array().expect("findings");
+    let unknown = findings
+        .iter()
+        .find(|finding| finding["rule"] == "unknown-variant");
+    let unknown = unknown.expect("an unknown variant");
+    let place = [&unknown["line"], &unknown["column"], &unknown["endColumn"]];
+    assert_eq!(place, [10, 11, 16], "{unknown}");
+
+    let log = check(&home, &["flags", "--format", "sarif"])
+        .ends_with(1)
+        .await
+        .json();
+    assert_eq!(log["version"], "2.1.0");
+    let results = log["runs"][0]["results"].as_array().expect("results");
+    assert_eq!(results.len(), findings.len());
+    let unknown = results
+        .iter()
+        .find(|result| result["ruleId"] == "unknown-variant");
+    let place = &unknown.expect("an unknown variant")["locations"][0]["physicalLocation"];
+    assert_eq!(place["artifactLocation"]["uri"], "flags/a%20set.yaml");
+    let region = json!({ "startLine": 10, "startColumn": 11, "endColumn": 16 });
+    assert_eq!(place["region"], region);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_pin_is_written_and_nothing_else() {
+    let (_backend, home) = home().await;
+    home.write("flags/set.json", &flag_set(&json!({ "b": constant("on") })));
+    let text = DOUBTFUL.replace("onn", "on").replace("2000", "2999");
+    home.write("flags/set.yaml", &text);
+    home.write(
+        "flags/alias.yaml",
+        &text
+            .replace("  a:", "  c:")
+            .replace("{ owner: us }", "&m { owner: us }")
+            .replace("metadata: { expires: \"2999-01-01\" }", "metadata: *m"),
+    );
+    let outcome = check(&home, &["--fix", "flags/set.yaml"]).succeeds().await;
+    let said = "fixed flags/set.yaml:1: wrote metadata.bucketing: v3";
+    assert!(outcome.stdout.contains(said), "{outcome:?}");
+    let written = std::fs::read_to_string(home.as_ref().join("flags/set.yaml"));
+    let expected = text.replace("{ owner: us }", "{ bucketing: v3, owner: us }");
+    assert_eq!(written.expect("a text"), expected);
+    let again = check(&home, &["--fix", "flags/set.yaml"]).succeeds().await;
+    assert!(!again.stdout.contains("fixed"), "{again:?}");
+    // What cannot be mended stays as it is, and is told.
+    let outcome = check(&home, &["--fix", "flags"]).ends_with(1).await;
+    for rule in ["cannot-fix", "unpinned-bucketing"] {
+        assert!(
+            outcome.stdout.contains(&format!("error[{rule}]")),
+            "{outcome:?}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn flag_sets_are_checked_beside_each_other() {
+    let (_backend, home) = home().await;
+    let set = |flags: Value, delivery: Value| {
+        let document =
+            json!({ "metadata": { "owner": "us" }, "flags": flags, "delivery": delivery });
+        serde_json::to_string_pretty(&document).expect("JSON")
+    };
+    let on = constant("on");
+    let slots = |from: u32, to: u32| json!({ "layer": { "name": "l", "from": from, "to": to } });
+    home.write(
+        "flags/set.json",
+        &set(
+            json!({ "a": on }),
+            json!({ "a": { "requires": { "b": ["onn"], "x": ["on"] } } }),
+        ),
+    );
+    home.write(
+        "flags/two.json",
+        &set(
+            json!({ "b": on }),
+            json!({ "b": { "requires": { "c": ["on"] } } }),
+        ),
+    );
+    home.write(
+        "flags/three.json",
+        &set(
+            json!({ "c": on, "d": on, "e": on }),
+            json!({ "c": { "requires": { "b": ["on"] } }, "d": slots(0, 10), "e": slots(10, 20) }),
+        ),
+    );
+    let outcome = check(&home, &["flags", "--json"]).ends_with(1).await.json();
+    let findings = outcome["findings"].as_array().expect("findings");
+    let mut shown: Vec<String> = findings
+        .iter()
+        .map(|finding| {
+            let word = |key: &str| finding[key].as_str().unwrap_or_default().to_owned();
+            format!("{} {}", word("file"), word("rule"))
+        })
+        .collect();
+    shown.sort();
+    assert_eq!(
+        shown,
+        [
+            "flags/set.json unknown-prerequisite",
+            "flags/set.json unknown-prerequisite",
+            "flags/three.json overlapping-layers",
+            "flags/three.json overlapping-layers",
+            "flags/three.json prerequisite-cycle",
+            "flags/two.json prerequisite-cycle",
+        ],
+        "{outcome:#}"
+    );
+    // Flags of a file that cannot be read may well be there.
+    home.write("flags/two.json", "{");
+    let outcome = check(&home, &["flags", "--json"]).ends_with(1).await.json();
+    // What is wrong elsewhere is told all the same.
+    for rule in ["syntax", "overlapping-layers"] {
+        assert!(outcome.to_string().contains(rule), "{outcome:#}");
+    }
+    assert!(
+        !outcome.to_string().contains("unknown-prerequisite"),
+        "{outcome:#}"
+    );
+}

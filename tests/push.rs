@@ -116,6 +116,77 @@ async fn what_check_refuses_is_not_pushed() {
     assert_eq!(records(&nats).await, 1);
 }
 
+/// A set of one flag `a` that splits users, without a pin.
+fn unpinned() -> serde_json::Value {
+    json!({
+        "metadata": { "owner": "us" },
+        "flags": { "a": {
+            "state": "ENABLED",
+            "variants": { "on": true, "off": false },
+            "defaultVariant": "off",
+            "targeting": { "fractional": [["on", 1], ["off", 1]] },
+        } },
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_set_that_does_not_say_how_it_splits_is_not_pushed_until_it_is_fixed() {
+    let (nats, _backend, _home) = registry().await;
+    let path = nats.document("set", &json!({}));
+    std::fs::write(&path, unpinned().to_string()).expect("a file");
+    let outcome = nats.operator(["flags", "push", &path]).ends_with(1).await;
+    assert!(
+        outcome.text().contains("error[unpinned-bucketing]"),
+        "{outcome:?}"
+    );
+    assert!(outcome.text().contains("burgee check --fix"), "{outcome:?}");
+    assert_eq!(records(&nats).await, 0);
+    nats.operator(["check", "--fix", &path]).succeeds().await;
+    nats.operator(["flags", "push", &path]).succeeds().await;
+    assert_eq!(records(&nats).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn warnings_are_told_and_stop_a_push_only_where_asked() {
+    let (nats, _backend, _home) = registry().await;
+    let path = nats.document("set", &json!({ "a": constant("on") }));
+    let strict = nats.operator(["flags", "push", "--strict", &path]);
+    let outcome = strict.ends_with(1).await;
+    assert!(outcome.stderr.contains("warning[no-owner]"), "{outcome:?}");
+    assert_eq!(records(&nats).await, 0);
+    let outcome = nats.operator(["flags", "push", &path]).succeeds().await;
+    assert!(outcome.stderr.contains("warning[no-owner]"), "{outcome:?}");
+    assert_eq!(records(&nats).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_push_is_checked_against_the_sets_of_the_log() {
+    let (nats, _backend, _home) = registry().await;
+    let requiring = |variant: &str| {
+        let flags = json!({ "b": constant("on") });
+        let requires = json!({ "a": [variant] });
+        json!({ "flags": flags, "delivery": { "b": { "requires": requires } } }).to_string()
+    };
+    nats.push("one", &json!({ "a": constant("on") })).await;
+    let path = nats.document("two", &json!({}));
+    std::fs::write(&path, requiring("onn")).expect("a file");
+    let outcome = nats.operator(["flags", "push", &path]).ends_with(1).await;
+    assert!(
+        outcome.text().contains("error[unknown-prerequisite]"),
+        "{outcome:?}"
+    );
+    std::fs::write(&path, requiring("on")).expect("a file");
+    nats.operator(["flags", "push", &path]).succeeds().await;
+    // The other set is still required.
+    let path = nats.document("one", &json!({ "z": constant("on") }));
+    let outcome = nats.operator(["flags", "push", &path]).ends_with(1).await;
+    assert!(
+        outcome.text().contains("break the flag set \"two\""),
+        "{outcome:?}"
+    );
+    assert_eq!(records(&nats).await, 2);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_push_while_requests_run_fails_none_of_them() {
     let (nats, _backend, home) = registry().await;

@@ -72,10 +72,9 @@ tiemout: 5s
         (11, "tiemout"),
     ] {
         let place = format!("burgee.yaml:{line}:");
-        // A finding is a line with its place and, indented below, what to do.
-        let said: String = said.replace("\n ", " ");
+        // A finding is drawn in lines, with a blank one after it.
         assert!(
-            said.lines()
+            said.split("\n\n")
                 .any(|finding| finding.contains(&place) && finding.contains(part)),
             "{place} {part}\n{said}"
         );

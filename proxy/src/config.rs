@@ -4,6 +4,7 @@
 //! once, each with its place. Relative paths are relative to the file that names them.
 
 mod attributes;
+mod inspect;
 mod load;
 mod routing;
 mod table;
@@ -16,6 +17,7 @@ use std::time::Duration;
 use http::HeaderName;
 use ipnet::IpNet;
 
+pub use inspect::Inspected;
 pub use routing::MAX_FLAG_HEADERS;
 
 /// A whole, checked configuration.

@@ -63,6 +63,7 @@ use routes::Routes;
 use sanitize::Sanitizer;
 use series::Series;
 
+pub(crate) use context::provided;
 pub use geo::{GeoError, GeoFile, GeoWatch};
 pub use service::{BoundListener, EdgeService, Vital, server_settings};
 pub use shutdown::{DrainSignal, Stop};

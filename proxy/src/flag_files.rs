@@ -7,11 +7,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use burgee_eval::text::{self, Format, Locations};
-use burgee_eval::{Compiler, FlagSet, Snapshot};
+use burgee_eval::lint::{self, World};
+use burgee_eval::text::{self, Format, Locations, Parsed};
+use burgee_eval::{Compiler, FlagSet, Problem, SetProblem, Snapshot, code};
 
 use crate::envelope::MAX_DOCUMENT_BYTES;
-use crate::finding::{Finding, Level};
+use crate::finding::code::{DUPLICATE_SET, INVALID_HEADER, NO_FLAG_SET};
+use crate::finding::{Finding, Level, quote};
 use crate::source::read_file;
 use crate::wire::{self, WireProblem};
 
@@ -31,19 +33,38 @@ pub struct FlagFile {
 }
 
 impl FlagFile {
-    /// A finding about one flag of this file.
-    pub fn finding(&self, flag: &str, level: Level, message: String, help: String) -> Finding {
+    /// An error about one flag of this file.
+    pub fn error_of(&self, flag: &str, rule: &'static str, message: String, help: &str) -> Finding {
         let pointer = format!("/flags/{}", flag.replace('~', "~0").replace('/', "~1"));
-        self.finding_at(&pointer, level, message, help)
+        self.error_at(&pointer, rule, message, help)
     }
 
-    /// A finding about the part of this file that a JSON Pointer names.
-    fn finding_at(&self, pointer: &str, level: Level, message: String, help: String) -> Finding {
+    /// An error about the part of this file that a JSON Pointer names.
+    pub(crate) fn error_at(
+        &self,
+        pointer: &str,
+        rule: &'static str,
+        message: String,
+        help: &str,
+    ) -> Finding {
+        let span = self.locations.span(pointer);
         Finding {
-            level,
-            help: Some(help),
-            ..Finding::at(&self.path, self.locations.find(pointer), message)
+            help: Some(help.to_owned()),
+            ..Finding::at(&self.path, span, rule, message)
         }
+    }
+
+    /// What compiling it found, flag by flag.
+    pub fn findings(&self) -> Vec<Finding> {
+        let problems = self.set.problems.iter();
+        let mut findings: Vec<Finding> = problems.map(|problem| self.place(problem)).collect();
+        quote(&mut findings, &self.path, &self.text);
+        findings
+    }
+
+    /// A problem of this file, as [`quote_all`] expects it.
+    pub(crate) fn place(&self, problem: &Problem) -> Finding {
+        Finding::place(&self.path, &self.locations, problem)
     }
 }
 
@@ -52,34 +73,122 @@ impl FlagFile {
 /// Every finding of every file comes back, also where two sets have the same name or define the
 /// same flag. A file with an error in the whole of it gives no set.
 pub fn read(paths: &[PathBuf], compiler: &mut Compiler) -> (Vec<FlagFile>, Vec<Finding>) {
+    read_each(paths, |path| {
+        let source = SourceFile::read(path)?;
+        let (set, problems) = source.compile(compiler);
+        let findings = source.place(&problems);
+        match set {
+            Some(set) => Ok((source.with(set), findings)),
+            None => Err(findings),
+        }
+    })
+}
+
+/// As [`read`], and with what is right by the letter and cannot be meant. What flags that share an
+/// evaluator have in common is reported once.
+pub fn read_and_lint(
+    paths: &[PathBuf],
+    compiler: &mut Compiler,
+    world: &World<'_>,
+) -> (Vec<FlagFile>, Vec<Finding>) {
+    read_each(paths, |path| {
+        let source = SourceFile::read(path)?;
+        let (set, mut problems) = source.compile(compiler);
+        problems = once_per_place(problems);
+        problems.extend(lint::document(&source.parsed.value, world));
+        if source.format == Format::Yaml {
+            problems.extend(lint::yaml(&source.text));
+        }
+        let mut findings = source.place(&problems);
+        for finding in &mut findings {
+            if finding.rule == code::UNPINNED_BUCKETING {
+                let shown = shell_word(&path.to_string_lossy());
+                let help =
+                    format!("run `burgee check --fix {shown}`, which pins what is served now");
+                finding.help = Some(help);
+            }
+        }
+        match set {
+            Some(set) => Ok((source.with(set), findings)),
+            None => Err(findings),
+        }
+    })
+}
+
+fn read_each(
+    paths: &[PathBuf],
+    mut read: impl FnMut(&Path) -> Result<(FlagFile, Vec<Finding>), Vec<Finding>>,
+) -> (Vec<FlagFile>, Vec<Finding>) {
     let mut findings = Vec::new();
-    let mut files = Vec::new();
+    let mut paths_of_files = Vec::new();
     for path in paths {
         match expand(path) {
-            Ok(found) => files.extend(found),
+            Ok(found) => paths_of_files.extend(found),
             Err(finding) => findings.push(finding),
         }
     }
-    files.sort();
-    files.dedup();
+    paths_of_files.sort();
+    paths_of_files.dedup();
 
-    let mut read = Vec::with_capacity(files.len());
-    for path in &files {
-        match compile(path, compiler) {
-            Ok(file) => {
-                let problems = &file.set.problems;
-                findings.extend(
-                    problems
-                        .iter()
-                        .map(|p| Finding::place(path, &file.locations, p)),
-                );
-                read.push(file);
+    let mut files = Vec::with_capacity(paths_of_files.len());
+    for path in &paths_of_files {
+        match read(path) {
+            Ok((file, found)) => {
+                findings.extend(found);
+                files.push(file);
             }
             Err(refused) => findings.extend(refused),
         }
     }
-    findings.extend(conflicts(&read));
-    (read, findings)
+    findings.extend(conflicts(&files));
+    quote_all(&files, &mut findings);
+    (files, findings)
+}
+
+/// Gives findings about these files the parts of their texts that they are about.
+pub(crate) fn quote_all(files: &[FlagFile], findings: &mut [Finding]) {
+    for file in files {
+        quote(findings, &file.path, &file.text);
+    }
+}
+
+/// A rule that many flags share through an evaluator has the same problem for each of them.
+fn once_per_place(problems: Vec<Problem>) -> Vec<Problem> {
+    let mut first: BTreeMap<(String, String), usize> = BTreeMap::new();
+    let mut kept: Vec<(Problem, usize)> = Vec::new();
+    for problem in problems {
+        let key = (problem.path.clone(), problem.message.clone());
+        let shared = problem.path.starts_with("/$evaluators/");
+        match first.get(&key) {
+            Some(index) if shared => kept[*index].1 += 1,
+            _ => {
+                first.insert(key, kept.len());
+                kept.push((problem, 0));
+            }
+        }
+    }
+    let told = kept.into_iter().map(|(mut problem, others)| {
+        match others {
+            0 => {}
+            1 => problem.message.push_str(" (and so has another flag)"),
+            others => {
+                let more = format!(" (and so have {others} other flags)");
+                problem.message.push_str(&more);
+            }
+        }
+        problem
+    });
+    told.collect()
+}
+
+/// A file's name as it is typed in a shell.
+fn shell_word(name: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "/._-+@%,:=".contains(c);
+    if name.chars().all(plain) {
+        name.to_owned()
+    } else {
+        format!("'{}'", name.replace('\'', "'\\''"))
+    }
 }
 
 /// Whether a file was refused as a whole, so that what it defines is not known.
@@ -99,17 +208,37 @@ pub fn header_findings(
     let place = |problem: WireProblem| {
         let has = |file: &&FlagFile| file.set.flags.iter().any(|flag| *flag.key == *problem.flag);
         let file = files.iter().find(has)?;
-        Some(file.finding_at(
+        Some(file.error_at(
             &problem.pointer,
-            Level::Error,
+            INVALID_HEADER,
             problem.message,
-            problem.help,
+            &problem.help,
         ))
     };
-    wire::problems(&[], snapshot, reserved)
-        .into_iter()
-        .filter_map(place)
-        .collect()
+    let problems = wire::problems(&[], snapshot, reserved);
+    let mut findings: Vec<Finding> = problems.into_iter().filter_map(place).collect();
+    quote_all(files, &mut findings);
+    findings
+}
+
+/// What is wrong between flags, of these files or of other sets: prerequisites, layers. `all_known`:
+/// no file was refused, so that a flag that is not there does not exist.
+pub(crate) fn between_flags(
+    files: &[FlagFile],
+    snapshot: &Snapshot,
+    all_known: bool,
+) -> Vec<Finding> {
+    let known = snapshot
+        .problems()
+        .iter()
+        .filter(|found| all_known || found.problem.code != code::UNKNOWN_PREREQUISITE);
+    let place = |found: &SetProblem| {
+        let file = files.iter().find(|file| file.set.id == found.set)?;
+        Some(file.place(&found.problem))
+    };
+    let mut findings: Vec<Finding> = known.filter_map(place).collect();
+    quote_all(files, &mut findings);
+    findings
 }
 
 fn expand(path: &Path) -> Result<Vec<PathBuf>, Finding> {
@@ -137,6 +266,7 @@ fn expand(path: &Path) -> Result<Vec<PathBuf>, Finding> {
     if found.is_empty() {
         return Err(Finding {
             level: Level::Warning,
+            rule: NO_FLAG_SET,
             ..Finding::whole_file(
                 path,
                 "holds no flag set",
@@ -152,37 +282,72 @@ fn format_of(path: &Path) -> Option<Format> {
     Format::from_extension(&path.extension()?.to_string_lossy())
 }
 
-fn compile(path: &Path, compiler: &mut Compiler) -> Result<FlagFile, Vec<Finding>> {
-    let whole = |message: String, help: &str| vec![Finding::whole_file(path, message, help)];
-    let format = format_of(path).ok_or_else(|| {
-        whole(
-            "is neither JSON nor YAML by its name".to_owned(),
-            "name it .json, .yaml or .yml",
-        )
-    })?;
-    let unreadable = |error: String| {
-        let help = "make it a readable UTF-8 file";
-        whole(format!("cannot be read: {error}"), help)
-    };
-    let bytes = read_file(path, MAX_DOCUMENT_BYTES)
-        .ok_or_else(|| unreadable("it is not a file".to_owned()))?
-        .map_err(unreadable)?;
-    let text = String::from_utf8(bytes).map_err(|error| unreadable(error.to_string()))?;
-    let parsed = text::parse(&text, format).map_err(|errors| Finding::syntax(path, errors))?;
-    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-    let set = compiler.compile(&stem, &parsed.value).map_err(|problems| {
-        problems
-            .iter()
-            .map(|problem| Finding::place(path, &parsed.locations, problem))
-            .collect::<Vec<_>>()
-    })?;
-    Ok(FlagFile {
-        path: path.to_owned(),
-        format,
-        text,
-        locations: parsed.locations,
-        set: Arc::new(set),
-    })
+/// A file that could be read and parsed.
+struct SourceFile {
+    path: PathBuf,
+    format: Format,
+    text: String,
+    parsed: Parsed,
+}
+
+impl SourceFile {
+    fn read(path: &Path) -> Result<Self, Vec<Finding>> {
+        let whole = |message: String, help: &str| vec![Finding::whole_file(path, message, help)];
+        let format = format_of(path).ok_or_else(|| {
+            whole(
+                "is neither JSON nor YAML by its name".to_owned(),
+                "name it .json, .yaml or .yml",
+            )
+        })?;
+        let unreadable = |error: String| {
+            let help = "make it a readable UTF-8 file";
+            whole(format!("cannot be read: {error}"), help)
+        };
+        let bytes = read_file(path, MAX_DOCUMENT_BYTES)
+            .ok_or_else(|| unreadable("it is not a file".to_owned()))?
+            .map_err(unreadable)?;
+        let text = String::from_utf8(bytes).map_err(|error| unreadable(error.to_string()))?;
+        let parsed = text::parse(&text, format).map_err(|errors| {
+            let mut findings = Finding::syntax(path, errors);
+            quote(&mut findings, path, &text);
+            findings
+        })?;
+        Ok(Self {
+            path: path.to_owned(),
+            format,
+            text,
+            parsed,
+        })
+    }
+
+    /// `None`, where it is refused as a whole; with all its problems in either case.
+    fn compile(&self, compiler: &mut Compiler) -> (Option<Arc<FlagSet>>, Vec<Problem>) {
+        let stem = self.path.file_stem().unwrap_or_default().to_string_lossy();
+        match compiler.compile(&stem, &self.parsed.value) {
+            Ok(set) => {
+                let problems = set.problems.clone();
+                (Some(Arc::new(set)), problems)
+            }
+            Err(problems) => (None, problems),
+        }
+    }
+
+    fn place(&self, problems: &[Problem]) -> Vec<Finding> {
+        let place = |problem| Finding::place(&self.path, &self.parsed.locations, problem);
+        let mut findings: Vec<Finding> = problems.iter().map(place).collect();
+        quote(&mut findings, &self.path, &self.text);
+        findings
+    }
+
+    fn with(self, set: Arc<FlagSet>) -> FlagFile {
+        FlagFile {
+            path: self.path,
+            format: self.format,
+            text: self.text,
+            locations: self.parsed.locations,
+            set,
+        }
+    }
 }
 
 /// Two files that name the same set, or define the same flag.
@@ -192,31 +357,23 @@ fn conflicts(files: &[FlagFile]) -> Vec<Finding> {
     let mut flags: BTreeMap<&str, &FlagFile> = BTreeMap::new();
     for file in files {
         if let Some(first) = sets.insert(&file.set.id, &file.path) {
-            findings.push(Finding {
-                help: Some("give each a `metadata.flagSetId` of its own".to_owned()),
-                ..Finding::at(
-                    &file.path,
-                    file.locations.find("/metadata/flagSetId"),
-                    format!(
-                        "flag set \"{}\" stands in {} too",
-                        file.set.id,
-                        first.display()
-                    ),
-                )
-            });
+            let message = format!(
+                "flag set \"{}\" stands in {} too",
+                file.set.id,
+                first.display()
+            );
+            let help = "give each a `metadata.flagSetId` of its own";
+            findings.push(file.error_at("/metadata/flagSetId", DUPLICATE_SET, message, help));
         }
         for flag in &file.set.flags {
             if let Some(first) = flags.insert(&flag.key, file) {
-                findings.push(file.finding(
-                    &flag.key,
-                    Level::Error,
-                    format!(
-                        "flag \"{}\" is defined in {} too",
-                        flag.key,
-                        first.path.display()
-                    ),
-                    "a flag belongs to one set: rename one of the two".to_owned(),
-                ));
+                let message = format!(
+                    "flag \"{}\" is defined in {} too",
+                    flag.key,
+                    first.path.display()
+                );
+                let help = "a flag belongs to one set: rename one of the two";
+                findings.push(file.error_of(&flag.key, code::DUPLICATE_FLAG, message, help));
             }
         }
     }

@@ -14,6 +14,7 @@ use std::borrow::Cow;
 use serde_json::{Map, Value};
 
 use crate::bucketing::Bucketing;
+use crate::code;
 use crate::flag::Variant;
 use crate::gate::Gates;
 use crate::lifecycle;
@@ -289,6 +290,7 @@ fn flags<'d>(value: Option<&'d Value>, bucketing: Bucketing, problems: &mut Prob
                     let message = format!("the flag {:?} is defined a second time", pair[1].key);
                     problems.push(
                         refusal(&pair[1].path, message)
+                            .code(code::DUPLICATE_FLAG)
                             .of(pair[1].key)
                             .help("remove one of the two"),
                     );

@@ -189,12 +189,16 @@ struct Open {
 const MAX_NOTES: usize = 16;
 
 impl Listener<'_> {
-    fn add_note(&mut self, note: String) {
+    fn add_note(&mut self, note: impl FnOnce() -> String) {
         // An attribute that is read outside of every operator is the whole rule: there is no step.
-        if let Some(open) = self.open.last_mut()
-            && open.notes.len() < MAX_NOTES
-            && !open.notes.contains(&note)
-        {
+        let Some(open) = self.open.last_mut() else {
+            return;
+        };
+        if open.step.is_none() || open.notes.len() >= MAX_NOTES {
+            return;
+        }
+        let note = note();
+        if !open.notes.contains(&note) {
             open.notes.push(note);
         }
     }
@@ -230,15 +234,14 @@ impl Tracer for Listener<'_> {
 
     fn read(&mut self, id: AttributeId, value: Operand<'_>) {
         let name = self.attributes.name(id);
-        let note = match value {
+        self.add_note(|| match value {
             Operand::Null => format!("{name} is absent"),
             value => format!("{name} is {}", value.shown()),
-        };
-        self.add_note(note);
+        });
     }
 
     fn note(&mut self, note: impl FnOnce() -> String) {
-        self.add_note(note());
+        self.add_note(note);
     }
 
     fn leave(&mut self, result: Result<Operand<'_>, Fault>) {

@@ -7,18 +7,22 @@
 //! The way through: [`text::parse`] turns JSON or YAML into a value and remembers where everything
 //! stood; [`Compiler::compile`] turns the value into a [`FlagSet`] or every [`Problem`] at once;
 //! [`Snapshot`] joins sets; [`evaluate()`] decides one flag for one [`Context`]; [`explain()`] does the
-//! same walk and says why.
+//! same walk and says why. [`mod@lint`] looks for what compiles and cannot be meant; proxies never run it.
+//! [`fix`] writes what it asks for into a text.
 
 pub mod bucketing;
+pub mod code;
 pub mod compile;
 pub mod context;
 mod document;
 pub mod evaluate;
 pub mod explain;
+pub mod fix;
 pub mod flag;
 mod gate;
 pub mod lifecycle;
 pub mod limits;
+pub mod lint;
 mod operator;
 pub mod overrides;
 mod pointer;

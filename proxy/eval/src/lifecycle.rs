@@ -10,6 +10,7 @@ use std::str::FromStr;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
+use crate::code;
 use crate::flag::Flag;
 use crate::pointer::join_pointer;
 use crate::problem::{Problem, Problems, Severity};
@@ -73,7 +74,8 @@ fn date(value: &Value) -> Option<Date> {
 pub(crate) fn check(metadata: &Map<String, Value>, path: &str, problems: &mut Problems) {
     let mut warn = |key: &str, message: String, help: &str| {
         let path = join_pointer(path, key);
-        problems.push(Problem::new(Severity::Warning, path, message).help(help));
+        let problem = Problem::new(Severity::Warning, path, message);
+        problems.push(problem.code(code::INVALID_LIFECYCLE).help(help));
     };
     // Lists, objects and null are no metadata at all, which is reported where it is read.
     let given = |key: &str| metadata.get(key).filter(|value| is_scalar(value));

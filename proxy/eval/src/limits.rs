@@ -36,8 +36,8 @@ pub const MAX_RULE_DEPTH: usize = 96;
 /// Steps that one evaluation may take. Every turn of a loop takes one and as many as the expression
 /// that it repeats has nodes; comparing, copying, searching and hashing take one for each item and for
 /// each 16 to 64 bytes of a text; what is not repeated is bounded by [`MAX_RULE_NODES`] and takes none.
-/// A step takes some ten nanoseconds, so that an evaluation takes a few milliseconds at most, and less
-/// than 16 MiB.
+/// A step takes some ten nanoseconds, so that an evaluation takes a few milliseconds at most; and some
+/// 16 MiB, for whatever it makes takes steps, too.
 pub const MAX_EVALUATION_STEPS: usize = 100_000;
 
 /// How deep a value nests that a rule compares, hashes or writes as text. No JSON text that is read
@@ -50,6 +50,10 @@ pub const MAX_EXPLAINED_STEPS: usize = 1_000;
 
 /// Problems that are reported for one document; the rest are counted.
 pub const MAX_PROBLEMS: usize = 1_000;
+
+/// Parts of rules that are looked at to lint one document. Evaluators that many flags share are
+/// looked at once; what is left is how often they give a result, flag by flag.
+pub const MAX_LINT_STEPS: usize = 5_000_000;
 
 /// Patterns in one flag's `delivery.<flag>.regions`.
 pub const MAX_REGIONS: usize = 64;

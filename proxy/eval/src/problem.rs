@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use crate::code;
 use crate::limits::MAX_PROBLEMS;
 
 /// How bad it is.
@@ -9,6 +10,9 @@ use crate::limits::MAX_PROBLEMS;
 pub enum Severity {
     /// Worth knowing; the document is served as it is.
     Warning,
+    /// It cannot be what is meant, but it can be evaluated: proxies serve the document as it is, and
+    /// `check` and `push` refuse it.
+    Mistake,
     /// One flag is spoiled and resolves as flagd resolves it; `check` and `push` refuse the document.
     Flag,
     /// The whole document is refused.
@@ -20,6 +24,8 @@ pub enum Severity {
 pub struct Problem {
     /// How bad it is.
     pub severity: Severity,
+    /// Which kind of problem it is: one of [`crate::code::ALL`], stable from version to version.
+    pub code: &'static str,
     /// JSON Pointer (RFC 6901) into the document.
     pub path: String,
     /// The flag at fault, if it is one.
@@ -38,11 +44,21 @@ impl Problem {
     ) -> Self {
         Self {
             severity,
+            code: match severity {
+                Severity::Warning => code::DOUBTFUL,
+                Severity::Mistake | Severity::Flag => code::INVALID_FLAG,
+                Severity::Document => code::INVALID_DOCUMENT,
+            },
             path: path.into(),
             flag: None,
             message: message.into(),
             help: None,
         }
+    }
+
+    pub(crate) fn code(mut self, code: &'static str) -> Self {
+        self.code = code;
+        self
     }
 
     /// A flag without a key is no name to go by: its path has to do.
@@ -87,6 +103,8 @@ impl Problem {
 pub(crate) struct Problems {
     found: Vec<Problem>,
     dropped: usize,
+    /// The worst of those that are not reported.
+    worst_dropped: Option<Severity>,
     refused: bool,
 }
 
@@ -97,6 +115,7 @@ impl Problems {
             self.found.push(problem);
         } else {
             self.dropped += 1;
+            self.worst_dropped = self.worst_dropped.max(Some(problem.severity));
         }
     }
 
@@ -136,12 +155,7 @@ impl Problems {
 
     /// All that are reported, and one more that says how many are not.
     pub(crate) fn into_vec(mut self) -> Vec<Problem> {
-        if self.dropped > 0 {
-            let severity = if self.refused {
-                Severity::Document
-            } else {
-                Severity::Flag
-            };
+        if let Some(severity) = self.worst_dropped {
             let message = format!("there are {} more problems", self.dropped);
             self.found
                 .push(Problem::new(severity, "", message).help("mend the others first"));

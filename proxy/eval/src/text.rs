@@ -11,6 +11,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
+pub(crate) use self::json::STRICT;
 use crate::limits::{MAX_KEY_BYTES, MAX_NESTING, MAX_PROBLEMS, MAX_TEXT_BYTES};
 
 /// How a text is written.
@@ -50,6 +51,21 @@ impl Location {
     pub const START: Self = Self { line: 1, column: 1 };
 }
 
+/// A stretch of one line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Span {
+    /// Its first character.
+    pub start: Location,
+    /// How many characters; 0 where the end is not known, or lies on a later line.
+    pub width: u32,
+}
+
+impl From<Location> for Span {
+    fn from(start: Location) -> Self {
+        Self { start, width: 0 }
+    }
+}
+
 /// A parsed text.
 #[derive(Clone, Debug)]
 pub struct Parsed {
@@ -70,6 +86,12 @@ pub struct Locations {
 impl Locations {
     /// The place of `pointer` (the key, for a member of an object), or of its nearest ancestor.
     pub fn find(&self, pointer: &str) -> Location {
+        self.span(pointer).start
+    }
+
+    /// As [`Locations::find`], with its width: of a member the key, and its value where that is a
+    /// scalar that ends on the same line.
+    pub fn span(&self, pointer: &str) -> Span {
         let mut place = &self.root;
         for part in pointer.split('/').skip(1) {
             let key = part.replace("~1", "/").replace("~0", "~");
@@ -78,7 +100,10 @@ impl Locations {
                 None => break,
             }
         }
-        place.location
+        Span {
+            start: place.location,
+            width: place.width,
+        }
     }
 }
 
@@ -86,6 +111,8 @@ impl Locations {
 #[derive(Clone, Debug)]
 struct Place {
     location: Location,
+    /// In characters; 0 where it is not known or reaches into another line.
+    width: u32,
     parts: Parts,
 }
 
@@ -96,17 +123,49 @@ enum Parts {
 }
 
 impl Place {
-    fn new(location: Location) -> Self {
+    /// A scalar that begins and ends there.
+    fn scalar(location: Location, end: Location) -> Self {
         Self {
             location,
+            width: width(location, end),
             parts: Parts::Items(Vec::new()),
         }
+    }
+
+    /// As the value of a member whose key begins and ends there: it is found by its key.
+    fn into_member(self, key: Location, key_end: Location) -> Self {
+        let scalar_end = match &self.parts {
+            Parts::Items(items) if items.is_empty() && self.width > 0 => Some(Location {
+                column: self.location.column + self.width,
+                ..self.location
+            }),
+            _ => None,
+        };
+        let whole = scalar_end.map_or(0, |end| width(key, end));
+        Self {
+            location: key,
+            width: if whole > 0 {
+                whole
+            } else {
+                width(key, key_end)
+            },
+            parts: self.parts,
+        }
+    }
+}
+
+/// How many characters lie between two places of one line; 0 where they are of two.
+fn width(start: Location, end: Location) -> u32 {
+    if start.line == end.line {
+        end.column.saturating_sub(start.column)
+    } else {
+        0
     }
 }
 
 impl Default for Place {
     fn default() -> Self {
-        Self::new(Location::START)
+        Self::scalar(Location::START, Location::START)
     }
 }
 

@@ -26,6 +26,11 @@ fn gates() -> serde_json::Value {
 }
 
 #[test]
+fn deciding_allocates_nothing_or_little() {
+    deciding_allocates_nothing();
+    what_grows_is_stopped();
+}
+
 fn deciding_allocates_nothing() {
     let rules = json!({
         "equal": { "if": [{ "==": [{ "var": "age" }, "42"] }, "on", "off"] },
@@ -49,6 +54,14 @@ fn deciding_allocates_nothing() {
         "prefix": { "if": [{ "starts_with": [{ "var": "email" }, "a"] }, "on", "off"] },
         "suffix": { "if": [{ "ends_with": [{ "var": "email" }, ".com"] }, "on", "off"] },
         "time": { "if": [{ ">": [{ "var": "$flagd.timestamp" }, 1000] }, "on", "off"] },
+        "arithmetic": { "if": [{ ">": [{ "%": [{ "*": [{ "var": "age" }, 7] }, 100] }, { "min": [{ "/": [{ "var": "ratio" }, 2] }, 3] }] }, "on", "off"] },
+        "part": { "if": [{ "==": [{ "substr": [{ "var": "email" }, -3] }, "com"] }, "on", "off"] },
+        "one-text": { "cat": [{ "substr": [{ "var": "variant" }, 0] }] },
+        "nothing-missing": { "if": [{ "missing": ["plan", "age"] }, "off", "on"] },
+        "enough": { "if": [{ "missing_some": [1, ["plan", "age"]] }, "off", "on"] },
+        "some": { "some": [["a", "b", 3], { "==": [{ "var": "" }, 3] }] },
+        "all": { "all": [["a", "b"], { "in": [{ "var": "" }, ["a", "b"]] }] },
+        "none": { "none": [{ "var": "nothing" }, true] },
         "key": { "if": [{ "==": [{ "var": "$flagd.flagKey" }, "key"] }, "on", "off"] },
     });
     let rules = rules.as_object().expect("it is one");
@@ -107,5 +120,51 @@ fn deciding_allocates_nothing() {
             "{} allocates",
             flag.key
         );
+    }
+}
+
+/// Rules that make as much as they can before their steps are used up.
+fn what_grows_is_stopped() {
+    const MIB: usize = 1024 * 1024;
+    let piece = "x".repeat(63);
+    let list: Vec<usize> = (0..30_000).collect();
+    let so_far = json!({ "var": "accumulator" });
+    let reduce = |body: serde_json::Value, start: serde_json::Value| json!({ "reduce": [{ "var": "list" }, body, start] });
+    for rule in [
+        reduce(json!({ "cat": [so_far, so_far] }), json!("x")),
+        reduce(json!({ "cat": [so_far, piece] }), json!("")),
+        reduce(json!({ "merge": [so_far, so_far] }), json!([1])),
+        reduce(
+            json!({ "merge": [so_far, { "var": "current" }] }),
+            json!([]),
+        ),
+        reduce(
+            json!([
+                so_far, so_far, so_far, so_far, so_far, so_far, so_far, so_far
+            ]),
+            json!(1),
+        ),
+        json!({ "map": [{ "var": "list" }, { "cat": [piece, { "var": "" }] }] }),
+        json!({ "cat": [{ "map": [{ "var": "list" }, "x".repeat(1000)] }] }),
+        json!({ "==": ["x", { "map": [{ "var": "list" }, "x".repeat(1000)] }] }),
+    ] {
+        let rule = json!({ "if": [rule, "on", "off"] });
+        let flag =
+            json!({ "state": "ENABLED", "variants": { "on": 1, "off": 2 }, "targeting": rule });
+        let mut compiler = Compiler::new();
+        let region = Region::new(ALLOCATOR);
+        let set = compiler
+            .compile("allocations", &json!({ "flags": { "f": flag } }))
+            .expect("valid");
+        let bytes = region.change().bytes_allocated;
+        assert!(bytes < MIB, "{rule} compiles to {bytes} bytes");
+        let snapshot = Snapshot::new(&compiler, [Arc::new(set)]);
+        let index = snapshot.find("f").expect("it is there");
+        let tree = json!({ "list": list });
+        let context = Context::from_json(snapshot.attributes(), &tree);
+        let region = Region::new(ALLOCATOR);
+        evaluate(&snapshot, index, &context, Moment::current(0));
+        let allocated = region.change().bytes_allocated;
+        assert!(allocated < 20 * MIB, "{rule} allocates {allocated} bytes");
     }
 }

@@ -27,6 +27,25 @@ fn bucketing() {
     replay("bucketing", bucketing::check);
 }
 
+/// They are code to whoever clones the repository: `just fuzz-corpus` keeps no more than is needed.
+#[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the core reads no files; its corpora are some"
+)]
+fn all_corpora_stay_below_a_megabyte() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus");
+    let mut bytes = 0;
+    for corpus in std::fs::read_dir(folder).expect("the corpora are in the repository") {
+        let corpus = corpus.expect("the corpora can be read").path();
+        for input in std::fs::read_dir(corpus).expect("a corpus is a folder") {
+            let input = input.expect("a corpus can be read");
+            bytes += input.metadata().expect("an input is a file").len();
+        }
+    }
+    assert!(bytes < 1_000_000, "{bytes} bytes");
+}
+
 /// Checks every input of a corpus, and names those that fail.
 #[expect(
     clippy::disallowed_methods,

@@ -1,7 +1,7 @@
 //! What is wrong with a document is found, all of it at once, each with its place.
 
 use burgee_eval::text::{Format, parse};
-use burgee_eval::{Compiler, FlagSet, Problem, Severity};
+use burgee_eval::{Compiler, FlagSet, Problem, Severity, code};
 
 fn compile(text: &str) -> (Result<FlagSet, Vec<Problem>>, burgee_eval::text::Locations) {
     let parsed = parse(text, Format::Yaml).unwrap_or_else(|errors| panic!("{errors:?} in {text}"));
@@ -27,10 +27,14 @@ fn problems(text: &str) -> Vec<String> {
     );
     for problem in &problems {
         assert!(problem.help.is_some(), "says what to do: {problem:?}");
+        let code = code::ALL.iter().find(|code| code.id == problem.code);
+        let severity = code.map(|code| code.severity);
+        assert_eq!(severity, Some(problem.severity), "{problem:?}");
     }
     let shown = problems.iter().map(|problem| {
         let place = locations.find(&problem.path);
         let severity = match problem.severity {
+            Severity::Mistake => "mistake",
             Severity::Warning => "warning",
             Severity::Flag => "flag",
             Severity::Document => "document",
@@ -466,5 +470,67 @@ fn references_are_found_or_reported() {
     check(
         "$evaluators: []\nflags: {}",
         &["document /$evaluators 1:1 this must be an object, not a list"],
+    );
+}
+
+#[test]
+fn arguments_of_operators_are_counted() {
+    let told = |rule: &str, expected: &str| {
+        let (result, _) = compile(&with_rule(rule));
+        let set = result.expect("a rule spoils at most its flag");
+        let messages: Vec<&str> = set
+            .problems
+            .iter()
+            .map(|problem| &*problem.message)
+            .collect();
+        assert_eq!(messages, [expected], "{rule}");
+    };
+    told("{ '%': [1] }", "`%` takes 2 arguments, not 1");
+    told("{ '*': [1] }", "`*` takes at least 2 arguments, not 1");
+    told("{ '+': [] }", "`+` takes at least 1 argument, not 0");
+    told("{ cat: x }", "the arguments of `cat` are a list");
+    told("{ substr: [x] }", "`substr` takes 2 to 3 arguments, not 1");
+    told("{ map: [[1]] }", "`map` takes 2 arguments, not 1");
+    told("{ reduce: [[1], 2] }", "`reduce` takes 3 arguments, not 2");
+    told(
+        "{ missing_some: [1] }",
+        "`missing_some` takes 2 arguments, not 1",
+    );
+    for rule in [
+        "{ missing: [] }",
+        "{ '-': [1] }",
+        "{ merge: [[], 1, 2] }",
+        "{ substr: [x, 1, 2] }",
+    ] {
+        assert_eq!(
+            compile(&with_rule(rule)).0.expect("valid").problems,
+            [],
+            "{rule}"
+        );
+    }
+}
+
+#[test]
+fn what_is_only_odd_is_a_warning() {
+    check(
+        &with_rule("{ log: on }"),
+        &[
+            "warning /flags/f/targeting/log 6:18 flagd's schema does not know `log`, which only gives its argument",
+        ],
+    );
+    check(
+        &with_rule("{ reduce: [[1], 2, { var: a }] }"),
+        &[
+            "warning /flags/f/targeting/reduce/2 6:35 what `reduce` begins with is taken as it stands: this is not evaluated",
+        ],
+    );
+}
+
+/// Inside a loop a rule is checked as everywhere else.
+#[test]
+fn a_loop_is_compiled_whole() {
+    check(
+        &with_rule("{ some: [[1], { frobnicate: [] }] }"),
+        &["flag /flags/f/targeting/some/1/frobnicate 6:32 there is no operator \"frobnicate\""],
     );
 }

@@ -140,3 +140,89 @@ fn references_are_followed() {
         ]
     );
 }
+
+#[test]
+fn a_loop_says_which_item_decided() {
+    let context = json!({ "orders": [{ "total": 5 }, { "total": 120 }, { "total": 7 }] });
+    let rule = |operator: &str| {
+        let body = json!({ ">": [{ "var": "total" }, 100] });
+        json!({ "if": [{ operator: [{ "var": "orders" }, body] }, "on", "off"] })
+    };
+    check(
+        &flag(&rule("some")),
+        &context,
+        &[
+            "0 /targeting/if = \"on\" (condition 1 holds)",
+            "1 /targeting/if/0/some = true (orders is [{\"total\":5},{\"total\":120},{\"total\":7}], it holds for item 1 of 3)",
+            "2 /targeting/if/0/some/1/> = false (item 0, total of the item is 5)",
+            "2 /targeting/if/0/some/1/> = true (item 1, total of the item is 120)",
+        ],
+    );
+    check(
+        &flag(&rule("filter")),
+        &context,
+        &[
+            "0 /targeting/if = \"on\" (condition 1 holds)",
+            "1 /targeting/if/0/filter = [{\"total\":120}] (orders is [{\"total\":5},{\"total\":120},{\"total\":7}], 1 of 3 items)",
+            "2 /targeting/if/0/filter/1/> = false (item 0, total of the item is 5)",
+            "2 /targeting/if/0/filter/1/> = true (item 1, total of the item is 120)",
+            "2 /targeting/if/0/filter/1/> = false (item 2, total of the item is 7)",
+        ],
+    );
+    check(
+        &flag(&rule("all")),
+        &json!({ "orders": "none" }),
+        &[
+            "0 /targeting/if = \"off\" (the condition does not hold)",
+            "1 /targeting/if/0/all = false (orders is \"none\", not an array)",
+        ],
+    );
+}
+
+#[test]
+fn computed_values_show_where_they_come_from() {
+    let total = json!({ "reduce": [
+        { "var": "cart" },
+        { "+": [{ "var": "accumulator" }, { "*": [{ "var": "current.qty" }, { "var": "current.price" }] }] },
+        0,
+    ] });
+    check(
+        &flag(
+            &json!({ "if": [{ ">": [total, 10] }, { "substr": [{ "cat": ["o", { "var": "rest" }] }, 0, 2] }] }),
+        ),
+        &json!({ "cart": [{ "qty": 2, "price": 4.5 }, { "qty": 1, "price": 3 }], "rest": "nwards" }),
+        &[
+            "0 /targeting/if = \"on\" (condition 1 holds)",
+            "1 /targeting/if/0/> = true",
+            "2 /targeting/if/0/>/0/reduce = 12 (cart is [{\"price\":4.5,\"qty\":2},{\"price\":3,\"qty\":1}], 2 items)",
+            "3 /targeting/if/0/>/0/reduce/1/+ = 9 (item 0, accumulator is 0)",
+            "4 /targeting/if/0/>/0/reduce/1/+/1/* = 9 (current.qty is 2, current.price is 4.5)",
+            "3 /targeting/if/0/>/0/reduce/1/+ = 12 (item 1, accumulator is 9)",
+            "4 /targeting/if/0/>/0/reduce/1/+/1/* = 3 (current.qty is 1, current.price is 3)",
+            "1 /targeting/if/1/substr = \"on\"",
+            "2 /targeting/if/1/substr/0/cat = \"onwards\" (rest is \"nwards\")",
+        ],
+    );
+    check(
+        &flag(&json!({ "if": [{ "missing": ["plan", "age"] }, "off", "on"] })),
+        &json!({ "age": 5 }),
+        &[
+            "0 /targeting/if = \"off\" (condition 1 holds)",
+            "1 /targeting/if/0/missing = [\"plan\"] (plan is absent, age is 5, 1 of 2 missing)",
+        ],
+    );
+}
+
+#[test]
+fn what_fails_says_why() {
+    check(
+        &flag(&json!({ "if": [{ "<": [{ "/": [100, { "var": "count" }] }, 5] }, "on", "off"] })),
+        &json!({ "count": 0 }),
+        &[
+            "0 /targeting/if = fails, in flagd too: a number is divided by 0",
+            "1 /targeting/if/0/< = fails, in flagd too: a number is divided by 0",
+            "2 /targeting/if/0/</0/~1 = fails, in flagd too: a number is divided by 0 (count is 0)",
+            "0  = the rule of \"f\" fails: a number is divided by 0",
+        ],
+    );
+}

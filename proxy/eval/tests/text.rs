@@ -281,3 +281,60 @@ fn yaml_has_places() {
     place(Format::Yaml, text, "/flags/x/1", 6, 7);
     place(Format::Yaml, text, "/flags/x/1/z", 6, 7);
 }
+
+/// What is marked where something is wrong with a part: from the key to the end of a value that is no
+/// collection, or to the end of the key.
+#[test]
+fn parts_have_a_width_where_they_end_on_their_line() {
+    let json = r#"{ "a": "ünï", "b": [1, {"c": 2}, [
+ 3]], "d": {} , "e":
+ true }"#;
+    let yaml = "a: \"ünï\"   # note\nk: plain text   # note\nb:\n- 10\n- c: x y\n- { d: [e, f] }\n- [\n g]\ng: |\n  text\n? h\n: i\nj: &k 12\n";
+    for (text, format, places) in [
+        (
+            json,
+            Format::Json,
+            &[
+                ("/a", r#""a": "ünï""#),
+                ("/b", r#""b""#),
+                ("/b/0", "1"),
+                ("/b/1", r#"{"c": 2}"#),
+                ("/b/1/c", r#""c": 2"#),
+                ("/b/2", ""),
+                ("/b/2/0", "3"),
+                ("/d", r#""d""#),
+                ("/e", r#""e""#),
+                ("/nowhere", ""),
+            ][..],
+        ),
+        (
+            yaml,
+            Format::Yaml,
+            &[
+                ("/a", "a: \"ünï\""),
+                ("/k", "k: plain text"),
+                ("/b", "b"),
+                ("/b/0", "10"),
+                ("/b/1/c", "c: x y"),
+                ("/b/2", "{ d: [e, f] }"),
+                ("/b/2/d", "d"),
+                ("/b/2/d/1", "f"),
+                ("/b/3", ""),
+                ("/b/3/0", "g"),
+                ("/g", "g"),
+                ("/h", "h"),
+                ("/j", "j: &k 12"),
+            ],
+        ),
+    ] {
+        let parsed = parse(text, format).expect("it can be read");
+        for (pointer, expected) in places {
+            let span = parsed.locations.span(pointer);
+            let line = text.lines().nth(span.start.line as usize - 1);
+            let after = line.unwrap_or_default().chars();
+            let after = after.skip(span.start.column as usize - 1);
+            let marked: String = after.take(span.width as usize).collect();
+            assert_eq!(marked, *expected, "{pointer}");
+        }
+    }
+}

@@ -11,6 +11,8 @@ use serde_json::{Map, Value as Json};
 
 #[derive(Deserialize)]
 struct Case {
+    /// What it shows, where a person wrote it.
+    #[serde(default)]
     name: String,
     document: Json,
     flag: String,
@@ -26,19 +28,24 @@ fn v3() {
 }
 
 #[test]
-fn v3_random() {
-    check(include_str!("vectors/v3-random.json"));
+fn v3_generated() {
+    check(include_str!("vectors/v3-generated.json"));
 }
 
 #[test]
-fn v2() {
-    check(include_str!("vectors/v2.json"));
+fn v2_generated() {
+    check(include_str!("vectors/v2-generated.json"));
 }
 
 fn check(cases: &str) {
-    let cases: Vec<Case> = serde_json::from_str(cases).expect("the vectors are cases");
+    let mut cases: Vec<Case> = serde_json::from_str(cases).expect("the vectors are cases");
     assert!(cases.len() > 50, "only {} cases", cases.len());
-    for case in &cases {
+    for (index, case) in cases.iter_mut().enumerate() {
+        // Each stands on a line of its own, the first on the second.
+        case.name = format!("line {}: {}", index + 2, case.name);
+        if let Some(value) = case.expect.get_mut("value") {
+            *value = one_type_of_number(value);
+        }
         check_case(case);
     }
 }
@@ -104,6 +111,19 @@ fn check_case(case: &Case) {
     }
 }
 
+/// Python makes a float of an integer for one who asks for a float: 1 and 1.0 are the same number here.
+fn one_type_of_number(value: &Json) -> Json {
+    match value {
+        Json::Number(number) => number.as_f64().map_or_else(|| value.clone(), Json::from),
+        Json::Array(items) => items.iter().map(one_type_of_number).collect(),
+        Json::Object(members) => members
+            .iter()
+            .map(|(key, member)| (key.clone(), one_type_of_number(member)))
+            .collect(),
+        _ => value.clone(),
+    }
+}
+
 /// A decision in the form of the vectors.
 fn answer(decision: Decision<'_>, case: &Case) -> Json {
     let decision = match case.r#type.as_deref() {
@@ -122,7 +142,7 @@ fn answer(decision: Decision<'_>, case: &Case) -> Json {
         answer.insert("variant".to_owned(), variant.into());
     }
     if let Some(value) = decision.value() {
-        answer.insert("value".to_owned(), value.clone());
+        answer.insert("value".to_owned(), one_type_of_number(value));
     }
     if let Some(error) = decision.error {
         answer.insert(

@@ -1,127 +1,176 @@
-//! `burgee check`: every error of a configuration and of flag sets, before a proxy meets them.
+//! `burgee check`: everything that is wrong with a configuration and with flag sets, before a proxy
+//! meets them.
+
+mod fix;
+mod report;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use burgee_eval::text::{self, Format, Locations};
-use burgee_eval::{Compiler, Snapshot};
+use burgee_eval::lint::World;
+use burgee_eval::{Compiler, Snapshot, code};
+use jiff::Timestamp;
 
-use crate::config::{Config, Source};
-use crate::edge::GeoFile;
-use crate::finding::{Finding, Level};
-use crate::flag_files;
+use self::fix::Fix;
+use self::report::{Format, Outcome};
+use crate::config::{Config, Inspected, Source};
+use crate::edge::{GeoFile, provided};
+use crate::finding::code::{UNKNOWN_ROUTE_FLAG, UNREADABLE_DATABASE};
+use crate::finding::{Finding, Level, quote};
+use crate::flag_files::{self, FlagFile};
 use crate::wire::{self, WireProblem};
 
-/// Check a configuration and flag sets; every error at once.
+/// Check a configuration and flag sets; every finding at once.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
+    /// Flag sets, and directories of them.
+    #[arg(value_name = "FILE_OR_DIRECTORY")]
+    paths: Vec<PathBuf>,
     /// A configuration; where it reads flag sets from files, those are checked too.
-    #[arg(long, short, value_name = "FILE", required_unless_present = "flags")]
+    #[arg(long, short, value_name = "FILE", required_unless_present_any = ["paths", "flags"])]
     config: Option<PathBuf>,
-    /// A flag set, or a directory of them; may be given more than once.
+    /// A flag set, or a directory of them, as without this option; may be given more than once.
     #[arg(long, value_name = "FILE_OR_DIRECTORY")]
     flags: Vec<PathBuf>,
-    /// Answer in JSON.
+    /// Fail on warnings, too.
+    #[arg(long)]
+    strict: bool,
+    /// Write `metadata.bucketing: v3` into flag sets that split users and pin no bucketing. Nothing
+    /// else in such a file changes.
+    #[arg(long)]
+    fix: bool,
+    /// How to answer: drawn, in lines, for programs, or for a code host (SARIF 2.1.0).
+    #[arg(
+        long,
+        value_enum,
+        value_name = "FORMAT",
+        default_value_t,
+        conflicts_with = "json"
+    )]
+    format: Format,
+    /// The same as `--format json`.
     #[arg(long)]
     json: bool,
 }
 
 const EXAMPLES: &str = "\
 Examples:
-  burgee check --config burgee.yaml
-  burgee check --flags config/flags
-  burgee check --config burgee.yaml --flags config/flags --json
+  burgee check config/flags
+  burgee check --config burgee.yaml config/flags --strict
+  burgee check --fix config/flags/checkout.yaml
+  burgee check config/flags --format sarif > burgee.sarif
 
-Exit code 1 when there is an error; warnings alone leave it 0.";
+Exit code 1 when there is an error, with --strict also when there is a warning. docs/check.md explains
+every kind of finding.";
 
-/// Exit code 1 where there is an error.
+/// Exit code 1 where there is something to fail for.
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let (mut files, mut findings) = check(args);
+    let mut fixed = Vec::new();
+    if args.fix {
+        fixed = fix::all(&unpinned(&files, &findings));
+        if fixed.iter().any(Fix::is_done) {
+            (files, findings) = check(args);
+        }
+        findings.extend(fixed.iter().filter_map(Fix::failure));
+        findings.sort();
+    }
+    let outcome = Outcome {
+        findings: &findings,
+        fixes: &fixed,
+        sets: files.len(),
+        configuration: args.config.is_some(),
+    };
+    let format = if args.json { Format::Json } else { args.format };
+    report::print(&outcome, format)?;
+    let fails = |finding: &Finding| args.strict || finding.level == Level::Error;
+    Ok(if findings.iter().any(fails) {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+/// When flags are looked at for being past their day, in Unix seconds.
+pub(super) fn now() -> Option<u64> {
+    u64::try_from(Timestamp::now().as_second()).ok()
+}
+
+fn check(args: &Args) -> (Vec<FlagFile>, Vec<Finding>) {
     let mut findings = Vec::new();
-    let mut paths = args.flags.clone();
+    let mut paths = args.paths.clone();
+    paths.extend(args.flags.iter().cloned());
 
     // What a wrong configuration names is checked all the same: every error at once.
-    let mut config = None;
+    let mut read = None;
     if let Some(path) = args.config.as_deref() {
-        let (read, found) = Config::inspect(path);
-        findings.extend(found);
-        config = read.map(|config| (path, config));
+        let mut inspected = Config::inspect(path);
+        findings.append(&mut inspected.findings);
+        read = Some((path, inspected));
     }
-    if let Some((_, config)) = &config
-        && let Source::Files(files) = &config.source
+    let config = read.as_ref().and_then(|(_, read)| read.config.as_ref());
+    if let Some(Config {
+        source: Source::Files(files),
+        ..
+    }) = config
     {
         paths.push(files.flags.clone());
     }
 
     let mut compiler = Compiler::new();
-    let (files, found) = flag_files::read(&paths, &mut compiler);
+    let provided = config.map(provided);
+    let world = World {
+        now: now(),
+        provided: provided.as_deref(),
+    };
+    let (files, found) = flag_files::read_and_lint(&paths, &mut compiler, &world);
     findings.extend(found);
     let snapshot = Snapshot::new(&compiler, files.iter().map(|file| file.set.clone()));
 
     let default_reserved = crate::config::default_reserved();
-    let reserved = config
-        .as_ref()
-        .map_or(&default_reserved, |(_, config)| &config.reserved);
+    let reserved = config.map_or(&default_reserved, |config| &config.reserved);
     findings.extend(flag_files::header_findings(&files, &snapshot, reserved));
-    if let Some((path, config)) = &config {
-        let locations = locations(path).unwrap_or_default();
-        // Flags of a file that was refused are not known, so nobody can say that they do not exist.
-        if !paths.is_empty() && !flag_files::any_refused(&files, &findings) {
-            findings.extend(routes(path, &locations, config, &snapshot));
+    // Flags of a file that was refused are not known, so nobody can say that they do not exist.
+    let all_known = !flag_files::any_refused(&files, &findings);
+    findings.extend(flag_files::between_flags(&files, &snapshot, all_known));
+    if let Some((path, read)) = &read {
+        if !paths.is_empty() && all_known {
+            findings.extend(routes(path, read, &snapshot));
         }
-        findings.extend(database(path, &locations, config));
+        findings.extend(database(path, read));
+        quote(&mut findings, path, &read.text);
     }
     findings.sort();
     findings.dedup();
-    report(args, &findings, files.len())
+    (files, findings)
 }
 
-fn report(args: &Args, findings: &[Finding], sets: usize) -> anyhow::Result<ExitCode> {
-    let errors = findings
-        .iter()
-        .filter(|finding| finding.level == Level::Error)
-        .count();
-    let warnings = findings.len() - errors;
-    if args.json {
-        let answer =
-            serde_json::json!({ "errors": errors, "warnings": warnings, "findings": findings });
-        println!("{}", serde_json::to_string_pretty(&answer)?);
-    } else {
-        for finding in findings {
-            println!("{finding}");
-        }
-        let configuration = if args.config.is_some() {
-            "the configuration and "
-        } else {
-            ""
-        };
-        println!(
-            "checked {configuration}{sets} flag set(s): {errors} error(s), {warnings} warning(s)"
-        );
-    }
-    Ok(if errors == 0 {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+/// The files that ask for a pin.
+fn unpinned<'f>(files: &'f [FlagFile], findings: &[Finding]) -> Vec<&'f FlagFile> {
+    let asks = |file: &&FlagFile| {
+        findings
+            .iter()
+            .any(|finding| finding.rule == code::UNPINNED_BUCKETING && finding.file == file.path)
+    };
+    files.iter().filter(asks).collect()
 }
 
 /// What routes say of flags and variants, against the flag sets at hand. Warnings: a proxy serves
 /// such a route without the decision, and the set may be on its way.
-fn routes(
-    path: &Path,
-    locations: &Locations,
-    config: &Config,
-    snapshot: &Snapshot,
-) -> Vec<Finding> {
+fn routes(path: &Path, read: &Inspected, snapshot: &Snapshot) -> Vec<Finding> {
+    let Some(config) = &read.config else {
+        return Vec::new();
+    };
     let place = |problem: WireProblem| {
         let name = problem.route?;
         let number = config.routes.iter().position(|route| route.name == name)?;
-        let place = locations.find(&format!("/routes/{number}{}", problem.pointer));
+        let pointer = format!("/routes/{number}{}", problem.pointer);
+        let span = read.locations.span(&pointer);
         Some(Finding {
             level: Level::Warning,
             help: Some(problem.help),
-            ..Finding::at(path, place, problem.message)
+            ..Finding::at(path, span, UNKNOWN_ROUTE_FLAG, problem.message)
         })
     };
     let problems = wire::problems(&config.routes, snapshot, &config.reserved);
@@ -129,20 +178,12 @@ fn routes(
 }
 
 /// A geography database that a proxy could not start with.
-fn database(path: &Path, locations: &Locations, config: &Config) -> Option<Finding> {
-    let settings = config.context.geo.as_ref()?.mmdb.as_ref()?;
-    let error = anyhow::Error::from(GeoFile::open(settings).err()?);
-    let place = locations.find("/context/geo/mmdb/path");
+fn database(path: &Path, read: &Inspected) -> Option<Finding> {
+    let geo = read.config.as_ref()?.context.geo.as_ref()?;
+    let error = anyhow::Error::from(GeoFile::open(geo.mmdb.as_ref()?).err()?);
+    let span = read.locations.span("/context/geo/mmdb/path");
     Some(Finding {
         help: Some("name a readable MaxMind database (.mmdb)".to_owned()),
-        ..Finding::at(path, place, format!("{error:#}"))
+        ..Finding::at(path, span, UNREADABLE_DATABASE, format!("{error:#}"))
     })
-}
-
-/// The configuration was checked a moment ago; only its places are wanted here.
-fn locations(path: &Path) -> Option<Locations> {
-    let text = std::fs::read_to_string(path).ok()?;
-    let extension = path.extension().unwrap_or_default().to_string_lossy();
-    let format = Format::from_extension(&extension).unwrap_or(Format::Yaml);
-    Some(text::parse(&text, format).ok()?.locations)
 }

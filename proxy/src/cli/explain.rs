@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 
 use super::failure::Refused;
 use crate::decide::{SyncedAt, lifecycle};
-use crate::finding::{Finding, Level, did_you_mean};
+use crate::finding::{Finding, Level, did_you_mean, tell};
 use crate::flag_files::{self, FlagFile};
 use crate::printable::printable;
 
@@ -60,11 +60,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let mut compiler = Compiler::new();
     let (files, findings) = flag_files::read(&args.flags, &mut compiler);
     let elsewhere = |finding: &&Finding| !files.iter().any(|file| file.path == finding.file);
-    for finding in findings.iter().filter(elsewhere) {
-        if finding.level == Level::Warning {
-            eprintln!("{finding}");
-        }
-    }
+    let warnings = findings
+        .iter()
+        .filter(|finding| finding.level == Level::Warning);
+    tell(warnings.filter(elsewhere));
     let refusing = refusing(&files, findings);
     if !refusing.is_empty() {
         return Err(Refused {
@@ -90,13 +89,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 /// The errors that leave nothing to answer with, in order. A flag that is spoiled is none of them: it
 /// answers with its error, as it would at the edge.
 fn refusing(files: &[FlagFile], findings: Vec<Finding>) -> Vec<Finding> {
-    let spoiled: Vec<Finding> = files
-        .iter()
-        .flat_map(|file| {
-            let problems = file.set.problems.iter();
-            problems.map(|problem| Finding::place(&file.path, &file.locations, problem))
-        })
-        .collect();
+    let spoiled: Vec<Finding> = files.iter().flat_map(FlagFile::findings).collect();
     let mut refusing = findings;
     refusing.retain(|finding| finding.level == Level::Error && !spoiled.contains(finding));
     refusing.sort();
@@ -120,9 +113,10 @@ fn findings_of(key: &str, files: &[FlagFile], snapshot: &Snapshot) -> Vec<Findin
                 .chain(between.map(|found| &found.problem));
             let ours =
                 problems.filter(|problem| problem.flag.as_deref().is_none_or(|flag| flag == key));
-            ours.map(|problem| Finding::place(&file.path, &file.locations, problem))
+            ours.map(|problem| file.place(problem))
         })
         .collect();
+    flag_files::quote_all(files, &mut findings);
     findings.sort();
     findings
 }
@@ -131,9 +125,7 @@ fn one(args: &Args, files: &[FlagFile], snapshot: &Snapshot) -> anyhow::Result<E
     let context: Value = serde_json::from_str(&args.context).context("--context is not JSON")?;
     anyhow::ensure!(context.is_object(), "--context must be a JSON object");
     let key = args.flag.as_deref().unwrap_or_default();
-    for finding in findings_of(key, files, snapshot) {
-        eprintln!("{finding}");
-    }
+    tell(&findings_of(key, files, snapshot));
     let mut stdout = io::stdout().lock();
     let Some(flag) = snapshot.find(key) else {
         let keys = snapshot.flags().map(|(_, flag)| &*flag.key);

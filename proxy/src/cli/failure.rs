@@ -5,7 +5,7 @@ use std::io::Write as _;
 use clap::ArgMatches;
 use serde::Serialize;
 
-use crate::finding::Finding;
+use crate::finding::{Finding, tell};
 
 /// What a verb refused, and everything that it found wrong.
 #[derive(Debug, thiserror::Error)]
@@ -46,8 +46,6 @@ pub(super) fn report(error: &anyhow::Error, json: bool) {
         }
         return;
     }
-    for finding in findings {
-        eprintln!("{finding}");
-    }
+    tell(findings);
     eprintln!("error: {error:#}");
 }

@@ -25,8 +25,8 @@ pub(super) use sets::Sets;
 pub(super) enum Args {
     /// Puts flag sets into the log, exactly as the files are.
     ///
-    /// What `burgee check` refuses is refused, and so is a flag that another set in the log defines. A
-    /// set that is in the log as it stands is left alone. When someone else changed a set at the same
+    /// What `burgee check` calls an error is refused, and so is a flag that another set in the log
+    /// defines; what it warns of is shown. A set that is in the log as it stands is left alone. When someone else changed a set at the same
     /// moment, nothing is overwritten: you are told who, and can look before you push again.
     #[command(after_help = "Examples:
   burgee flags push config/flags --reason \"10% in Germany\"
@@ -53,6 +53,9 @@ pub(super) struct Push {
     /// The reason, for the record.
     #[arg(long, value_name = "REASON", default_value = "")]
     reason: String,
+    /// Refuse what `burgee check` warns of, too.
+    #[arg(long)]
+    strict: bool,
     /// Header names that proxies reserve, as their configuration says; a flag's own header must be one of them.
     #[arg(long, value_name = "PREFIX", value_delimiter = ',', default_values_t = default_reserved())]
     reserved: Vec<String>,

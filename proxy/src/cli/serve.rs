@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use crate::app;
 use crate::config::Config;
+use crate::finding::tell;
 
 /// Run the proxy.
 #[derive(Debug, clap::Args)]
@@ -29,9 +30,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     match Config::load(&args.config) {
         Ok(config) => app::run(config),
         Err(findings) => {
-            for finding in &findings {
-                eprintln!("{finding}");
-            }
+            tell(&findings);
             anyhow::bail!("{} was refused", args.config.display())
         }
     }

@@ -1,11 +1,9 @@
-//! Raw text to a checked [`Config`]: every problem of the file at once, each with its place.
+//! A value to a checked [`Config`]: every problem of it at once, each with its place.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::Path;
 use std::time::Duration;
 
-use burgee_eval::text::{self, Format};
 use serde_json::Value;
 
 use super::table::{Report, Table, string, token};
@@ -13,7 +11,6 @@ use super::{
     AccessLog, Admin, Config, Context, FileSource, Limits, Listener, NatsSource, Shutdown, Source,
     Startup, attributes, routing,
 };
-use crate::finding::{Finding, Level};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -39,65 +36,8 @@ const KEYS: &[&str] = &[
     "access_log",
 ];
 
-impl Config {
-    /// Reads and checks a configuration file (YAML, or JSON by its extension).
-    ///
-    /// Relative paths inside begin at the file's own folder.
-    pub fn load(path: &Path) -> Result<Self, Vec<Finding>> {
-        let (config, findings) = Self::inspect(path);
-        config.filter(|_| findings.is_empty()).ok_or(findings)
-    }
-
-    /// As [`Config::load`], but gives what could be read even where there are findings, so that
-    /// what it names can be checked as well. Such a configuration must never be served.
-    pub fn inspect(path: &Path) -> (Option<Self>, Vec<Finding>) {
-        match std::fs::read_to_string(path) {
-            Ok(text) => Self::parse(path, &text),
-            Err(error) => {
-                let message = format!("cannot be read: {error}");
-                let help = "name an existing file with --config";
-                (None, vec![Finding::whole_file(path, message, help)])
-            }
-        }
-    }
-
-    /// Checks the text of a configuration file; `path` is what findings name and where relative
-    /// paths begin.
-    pub(super) fn parse(path: &Path, text: &str) -> (Option<Self>, Vec<Finding>) {
-        let format = path
-            .extension()
-            .and_then(|extension| Format::from_extension(&extension.to_string_lossy()))
-            .unwrap_or(Format::Yaml);
-        let parsed = match text::parse(text, format) {
-            Ok(parsed) => parsed,
-            Err(errors) => return (None, Finding::syntax(path, errors)),
-        };
-
-        let report = Report::new(path.parent().unwrap_or(Path::new("")));
-        let config = read(&report, &parsed.value);
-        let mut findings: Vec<_> = report
-            .into_problems()
-            .into_iter()
-            .map(|problem| {
-                let place = parsed.locations.find(&problem.path);
-                Finding {
-                    file: path.to_owned(),
-                    line: place.line,
-                    column: place.column,
-                    level: Level::Error,
-                    message: problem.message,
-                    help: problem.help,
-                }
-            })
-            .collect();
-        findings.sort();
-        findings.dedup();
-        (config, findings)
-    }
-}
-
 /// `None` only where a problem was reported.
-fn read(report: &Report<'_>, value: &Value) -> Option<Config> {
+pub(super) fn read(report: &Report<'_>, value: &Value) -> Option<Config> {
     let root = Table::open(report, value, String::new(), KEYS)?;
 
     // Each part is read before any is unwrapped, so that the file's problems come all at once.

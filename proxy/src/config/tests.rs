@@ -15,7 +15,10 @@ routes: [{ upstream: stable }]
 ";
 
 fn load(text: &str) -> Result<Config, Vec<String>> {
-    let (config, findings) = Config::parse(Path::new("dir/test.yaml"), text);
+    let read = Config::parse(Path::new("dir/test.yaml"), text.to_owned());
+    let Inspected {
+        config, findings, ..
+    } = read;
     config
         .filter(|_| findings.is_empty())
         .ok_or_else(|| findings.iter().map(ToString::to_string).collect())

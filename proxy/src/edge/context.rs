@@ -68,6 +68,20 @@ enum Found<'r> {
     Bool(bool),
 }
 
+/// Names of every attribute that a context can have with this configuration.
+pub(crate) fn provided(config: &Config) -> Vec<String> {
+    let attributes = attributes(&config.context);
+    let mut names: Vec<String> = attributes
+        .into_iter()
+        .map(|(name, _)| name.into())
+        .collect();
+    if !config.context.targeting_key.is_empty() {
+        names.push(TARGETING_KEY.to_owned());
+    }
+    names.sort();
+    names
+}
+
 impl Sources {
     /// Compiles the device expressions where the configuration asks for devices, which takes a while.
     pub(super) fn new(config: &Config, geo: Option<Arc<GeoFile>>) -> anyhow::Result<Self> {

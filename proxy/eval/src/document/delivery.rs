@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::{FlagSource, kind, refusal};
 use crate::bucketing::Bucketing;
+use crate::code;
 use crate::pointer::join_pointer;
 use crate::problem::{Problem, Problems, Severity};
 
@@ -52,6 +53,7 @@ pub(super) fn apply<'d>(
                     &path,
                     format!("there is no flag {key:?} in this set"),
                 )
+                .code(code::UNKNOWN_FLAG)
                 .of(key)
                 .help("remove it, or add the flag")
                 .suggest(key, flags.iter().map(|flag| flag.key)),

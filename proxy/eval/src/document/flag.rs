@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::{FlagSource, kind, refusal, scalars};
 use crate::bucketing::Bucketing;
+use crate::code;
 use crate::flag::Variant;
 use crate::lifecycle;
 use crate::pointer::join_pointer;
@@ -57,6 +58,7 @@ pub(super) fn decode<'d>(
                     join_pointer(&path, unknown),
                     format!("flagd does not know {unknown:?}, and some of its evaluators refuse the whole document"),
                 )
+                .code(code::UNKNOWN_KEY)
                 .suggest(unknown, KNOWN_KEYS),
             );
         }
@@ -114,6 +116,7 @@ fn default_variant<'d>(
             if !variants.is_empty() && !variants.iter().any(|variant| *variant.name == **name) {
                 problems.push(
                     refusal(place(), format!("there is no variant {name:?}"))
+                        .code(code::UNKNOWN_DEFAULT_VARIANT)
                         .suggest(name, variants.iter().map(|variant| &*variant.name)),
                 );
             }

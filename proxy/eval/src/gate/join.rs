@@ -98,11 +98,14 @@ impl Found {
     pub(super) fn push(
         &mut self,
         flag: &Flag,
+        code: &'static str,
         path: String,
         message: impl Into<String>,
         help: impl Into<String>,
     ) {
-        let problem = Problem::new(Severity::Flag, path, message).help(help);
+        let problem = Problem::new(Severity::Flag, path, message)
+            .code(code)
+            .help(help);
         self.push_problem(flag, || problem);
     }
 

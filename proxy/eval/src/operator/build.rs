@@ -12,6 +12,7 @@ use serde_json::{Map, Value as Json};
 
 use super::{Expr, Fault, Op, Scope, Silent, Within, run};
 use crate::bucketing::Bucketing;
+use crate::code;
 use crate::context::{AttributeId, Attributes, Context};
 use crate::limits::{MAX_RULE_DEPTH, MAX_RULE_NODES};
 use crate::pointer::Pointer;
@@ -238,6 +239,7 @@ impl Walk<'_> {
             .and_then(|name| evaluators.get_key_value(name));
         let Some((name, rule)) = found else {
             let problem = self.problem(format!("there is no evaluator {argument}"));
+            let problem = problem.code(code::UNKNOWN_REFERENCE);
             let problem = match argument.as_str() {
                 Some(name) if !evaluators.is_empty() => {
                     problem.suggest(name, evaluators.keys().map(String::as_str))
@@ -251,7 +253,7 @@ impl Walk<'_> {
         };
         if self.references.contains(&name.as_str()) {
             let problem = self.problem(format!("the evaluator {name:?} refers to itself"));
-            self.report(problem.help("break the cycle"));
+            self.report(problem.code(code::REFERENCE_CYCLE).help("break the cycle"));
             return Err(self.expr(Op::Fault(Fault::Parse)));
         }
         self.references.push(name);

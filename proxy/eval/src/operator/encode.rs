@@ -57,8 +57,10 @@ fn encode_map<'a>(
     scope: &Scope<'a>,
     murmur: &mut Murmur,
 ) -> Result<(), Fault> {
+    /// Collecting and sorting members takes as long as so many steps, and one for each of them.
+    const SORTED: usize = 4;
     let mut members: Vec<(&str, Operand<'_>)> = scope.members(object).collect();
-    scope.steps.take(members.len())?;
+    scope.steps.take(SORTED + members.len())?;
     members.sort_by(|(a, _), (b, _)| a.len().cmp(&b.len()).then_with(|| a.cmp(b)));
     murmur.cbor_map(members.len());
     for (key, value) in members {

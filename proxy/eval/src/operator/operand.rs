@@ -130,9 +130,15 @@ impl<'a> Operand<'a> {
     }
 
     /// What it counts as, where a number is needed; not a number where it is none.
+    #[inline]
     pub(crate) fn to_number(self, steps: &Steps) -> Result<Number, Fault> {
-        let numeric = self.to_numeric(steps)?.numeric();
-        Ok(numeric.unwrap_or(Number::Float(f64::NAN)))
+        match self.numeric() {
+            Some(number) => Ok(number),
+            None => Ok(self
+                .to_numeric(steps)?
+                .numeric()
+                .unwrap_or(Number::Float(f64::NAN))),
+        }
     }
 
     /// The same as an operand, where a boolean stays one. An array of one item counts as that item.
@@ -141,18 +147,16 @@ impl<'a> Operand<'a> {
             steps.take(1)?;
             self = items.get(0);
         }
-        if self.numeric().is_some() {
-            return Ok(self);
-        }
-        Ok(Self::Number(match self {
-            Self::Null => 0.0,
+        Ok(match self {
+            number if number.numeric().is_some() => number,
+            Self::Null => Self::Number(0.0),
             Self::Str(text) => {
                 steps.read_number(text)?;
-                text::parse_number(text)
+                Self::Number(text::parse_number(text))
             }
-            _ if self.items().is_some_and(|items| items.len() == 0) => 0.0,
-            _ => f64::NAN,
-        }))
+            _ if self.items().is_some_and(|items| items.len() == 0) => Self::Number(0.0),
+            _ => Self::Number(f64::NAN),
+        })
     }
 
     /// What it counts as, where a text is needed. Only arrays allocate.
@@ -186,17 +190,14 @@ impl<'a> Operand<'a> {
             Self::Null => out.write_str("null"),
             Self::Bool(value) => out.write_str(if value { "True" } else { "False" }),
             Self::Number(value) => {
-                steps.write_number()?;
+                steps.write_number(value)?;
                 text::write_number(value, out)
             }
             Self::Str(text) => {
                 steps.copy(text.len())?;
                 out.write_str(text)
             }
-            Self::Json(Json::Number(number)) => {
-                steps.write_number()?;
-                write!(out, "{number}")
-            }
+            Self::Json(Json::Number(number)) => write!(out, "{number}"),
             Self::Json(Json::Object(_)) | Self::Frame(_) | Self::Context | Self::Flagd => {
                 out.write_str("[object Object]")
             }

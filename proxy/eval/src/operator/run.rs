@@ -136,7 +136,8 @@ fn other<'a, T: Tracer>(
             negated,
             sides,
         } => {
-            let [a, b] = run_all(sides, scope, tracer)?;
+            let a = run(&sides[0], scope, tracer)?;
+            let b = run(&sides[1], scope, tracer)?;
             let equal = if *strict {
                 compare::strict_equal(a, b, scope)?
             } else {
@@ -149,7 +150,8 @@ fn other<'a, T: Tracer>(
             sides,
             upper,
         } => {
-            let [a, b] = run_all(sides, scope, tracer)?;
+            let a = run(&sides[0], scope, tracer)?;
+            let b = run(&sides[1], scope, tracer)?;
             let upper = match upper {
                 Some(upper) => run(upper, scope, tracer)?,
                 None => Operand::Null,
@@ -167,10 +169,6 @@ fn other<'a, T: Tracer>(
             Operand::Str(text) => Operand::Bool(strings.contains(text)),
             _ => Operand::Bool(false),
         },
-        Op::InMembers { needle, members } => {
-            let needle = run(needle, scope, tracer)?;
-            Operand::Bool(members.contain(needle, scope)?)
-        }
         Op::InItems { needle, items } => {
             let needle = run(needle, scope, tracer)?;
             for item in items {
@@ -180,22 +178,21 @@ fn other<'a, T: Tracer>(
             }
             Operand::Bool(false)
         }
-        Op::StartsWith(sides) => match run_all(sides, scope, tracer)? {
-            [Operand::Str(whole), Operand::Str(part)] => {
-                scope.steps.copy(part.len())?;
-                Operand::Bool(whole.starts_with(part))
-            }
-            _ => Operand::Null,
-        },
-        Op::EndsWith(sides) => match run_all(sides, scope, tracer)? {
-            [Operand::Str(whole), Operand::Str(part)] => {
-                scope.steps.copy(part.len())?;
-                Operand::Bool(whole.ends_with(part))
-            }
-            _ => Operand::Null,
-        },
+        Op::StartsWith(sides) => {
+            let whole = run(&sides[0], scope, tracer)?;
+            let part = run(&sides[1], scope, tracer)?;
+            both_strings(whole, part, scope, |text, part| text.starts_with(part))?
+        }
+        Op::EndsWith(sides) => {
+            let whole = run(&sides[0], scope, tracer)?;
+            let part = run(&sides[1], scope, tracer)?;
+            both_strings(whole, part, scope, |text, part| text.ends_with(part))?
+        }
         Op::SemVer(arguments) => {
-            let [a, operator, b] = run_all(arguments, scope, tracer)?;
+            let [a, operator, b] = &**arguments;
+            let a = run(a, scope, tracer)?;
+            let operator = run(operator, scope, tracer)?;
+            let b = run(b, scope, tracer)?;
             sem_ver::sem_ver(a, operator, b, &scope.steps)?.map_or(Operand::Null, Operand::Bool)
         }
         Op::Timestamp => scope.timestamp(),
@@ -230,6 +227,10 @@ fn rare<'a, T: Tracer>(
     tracer: &mut T,
 ) -> Result<Operand<'a>, Fault> {
     match &expr.op {
+        Op::InMembers { needle, members } => {
+            let needle = run(needle, scope, tracer)?;
+            members.contain(needle, scope).map(Operand::Bool)
+        }
         Op::Item(read) => read_item(read, scope, tracer),
         Op::Path {
             path,
@@ -288,16 +289,17 @@ fn found(value: Operand<'_>) -> Option<Operand<'_>> {
     }
 }
 
-fn run_all<'a, const N: usize, T: Tracer>(
-    exprs: &'a [Expr; N],
+fn both_strings<'a>(
+    whole: Operand<'a>,
+    part: Operand<'a>,
     scope: &Scope<'a>,
-    tracer: &mut T,
-) -> Result<[Operand<'a>; N], Fault> {
-    let mut operands = [Operand::Null; N];
-    for (operand, expr) in operands.iter_mut().zip(exprs) {
-        *operand = run(expr, scope, tracer)?;
-    }
-    Ok(operands)
+    test: impl FnOnce(&str, &str) -> bool,
+) -> Result<Operand<'a>, Fault> {
+    let (Operand::Str(whole), Operand::Str(part)) = (whole, part) else {
+        return Ok(Operand::Null);
+    };
+    scope.steps.copy(part.len())?;
+    Ok(Operand::Bool(test(whole, part)))
 }
 
 /// The branch of an `if`.

@@ -21,8 +21,8 @@ const SCANNED_BYTES: usize = 16;
 /// proportion to each digit from there on.
 const FEW_DIGITS: usize = 19;
 
-/// Writing a number with a fraction takes as long as so many steps.
-const NUMBER: usize = 4;
+/// Writing a number takes as long as so many steps, unless it is a small integer.
+const NUMBER: usize = 8;
 
 /// The steps that are left.
 #[derive(Debug)]
@@ -44,11 +44,17 @@ impl Steps {
     }
 
     /// Takes as many.
-    #[inline]
     pub(super) fn take(&self, count: usize) -> Result<(), Fault> {
         let left = self.left.get().checked_sub(count);
         self.left.set(left.unwrap_or(0));
         left.map(|_| ()).ok_or(Fault::TooManySteps)
+    }
+
+    /// Long texts are rare, and must cost the others nothing.
+    #[cold]
+    #[inline(never)]
+    fn take_for_long(&self, count: usize) -> Result<(), Fault> {
+        self.take(count)
     }
 
     /// Takes what it costs to copy, compare or hash a text. A short one costs nothing: whoever reads
@@ -58,7 +64,7 @@ impl Steps {
         if bytes < COPIED_BYTES {
             return Ok(());
         }
-        self.take(bytes / COPIED_BYTES)
+        self.take_for_long(bytes / COPIED_BYTES)
     }
 
     /// Takes what it costs to search or parse a text.
@@ -67,7 +73,7 @@ impl Steps {
         if bytes < SCANNED_BYTES {
             return Ok(());
         }
-        self.take(bytes / SCANNED_BYTES)
+        self.take_for_long(bytes / SCANNED_BYTES)
     }
 
     /// Takes what it costs to read a number from a text.
@@ -79,8 +85,9 @@ impl Steps {
     }
 
     /// Takes what it costs to write a number as text.
-    pub(super) fn write_number(&self) -> Result<(), Fault> {
-        self.take(NUMBER)
+    pub(super) fn write_number(&self, number: f64) -> Result<(), Fault> {
+        let integer = number.fract() == 0.0 && number.abs() < 1e15;
+        if integer { Ok(()) } else { self.take(NUMBER) }
     }
 
     /// Takes a step to a value that lies `depth` levels inside another.

@@ -81,8 +81,7 @@ fn without_zeros(text: &str) -> &str {
 
 /// The number that a text says, or not a number. `inf` is none, `infinity` is one.
 pub(super) fn parse_number(text: &str) -> f64 {
-    // Python's `strip` also removes the four separators that Unicode does not call blank.
-    let text = text.trim_matches(|c: char| c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c));
+    let text = text.trim();
     let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
     if unsigned.eq_ignore_ascii_case("inf") {
         return f64::NAN;
@@ -109,5 +108,28 @@ fn parse_grouped(text: &str) -> f64 {
         text.replace('_', "").parse().unwrap_or(f64::NAN)
     } else {
         f64::NAN
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse_number;
+
+    /// Python's `strip` takes the four separators for blanks, and its `float` does not.
+    #[test]
+    fn separators_are_no_blanks_around_a_number() {
+        for text in ["\u{1c}3", "3\u{1f}", "\u{a0}\u{1c}3", "\u{feff}3"] {
+            assert!(parse_number(text).is_nan(), "{text:?}");
+        }
+        for text in [
+            " 3",
+            "3\n",
+            "\u{b}3\u{c}",
+            "\u{85}3",
+            "\u{a0}3\u{2028}",
+            "\u{3000}3",
+        ] {
+            assert!((parse_number(text) - 3.0).abs() < f64::EPSILON, "{text:?}");
+        }
     }
 }

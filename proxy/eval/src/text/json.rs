@@ -12,7 +12,8 @@ use super::{
 };
 use crate::limits::MAX_NESTING;
 
-const STRICT: ParseOptions = ParseOptions {
+/// No leniency at all.
+pub(crate) const STRICT: ParseOptions = ParseOptions {
     allow_comments: false,
     allow_loose_object_property_names: false,
     allow_trailing_commas: false,
@@ -41,10 +42,7 @@ pub(super) fn parse(text: &str) -> Result<Parsed, Vec<SyntaxError>> {
     }
     let mut cursor = Cursor::new(text);
     let root = match &tree.value {
-        Some(root) => {
-            let location = cursor.locate(root.start());
-            cursor.visit(root, location, 1)
-        }
+        Some(root) => cursor.visit(root, 1),
         None => Place::default(),
     };
     cursor.errors.or(Parsed {
@@ -153,11 +151,11 @@ impl<'t> Cursor<'t> {
         }
     }
 
-    /// The places of everything inside `value`, which stands at `location`, in the order of the text.
-    fn visit(&mut self, value: &ast::Value<'_>, location: Location, depth: usize) -> Place {
+    /// The place of `value` and of everything inside it, in the order of the text.
+    fn visit(&mut self, value: &ast::Value<'_>, depth: usize) -> Place {
+        let location = self.locate(value.start());
         let parts = match value {
             ast::Value::Object(_) | ast::Value::Array(_) if depth > MAX_NESTING => {
-                let location = self.locate(value.start());
                 self.report(location, too_deep());
                 Parts::Items(Vec::new())
             }
@@ -169,22 +167,26 @@ impl<'t> Cursor<'t> {
                     if let Some(message) = key_problem(key, members.contains_key(key)) {
                         self.report(location, message);
                     }
-                    let place = self.visit(&member.value, location, depth + 1);
-                    members.insert(Box::from(key), place);
+                    let end = self.locate(member.name.end());
+                    let place = self.visit(&member.value, depth + 1);
+                    members.insert(Box::from(key), place.into_member(location, end));
                 }
                 Parts::Members(members)
             }
             ast::Value::Array(array) => {
                 let mut items = Vec::with_capacity(array.elements.len());
                 for item in &array.elements {
-                    let location = self.locate(item.start());
-                    items.push(self.visit(item, location, depth + 1));
+                    items.push(self.visit(item, depth + 1));
                 }
                 Parts::Items(items)
             }
             _ => Parts::Items(Vec::new()),
         };
-        Place { location, parts }
+        let end = self.locate(value.end());
+        Place {
+            parts,
+            ..Place::scalar(location, end)
+        }
     }
 
     fn report(&mut self, location: Location, message: String) {

@@ -20,7 +20,7 @@ use super::{
 use crate::limits::{MAX_ALIASED_BYTES, MAX_NESTING};
 
 pub(super) fn parse(text: &str) -> Result<Parsed, Vec<SyntaxError>> {
-    let mut builder = Builder::default();
+    let mut builder = Builder::new();
     if let Err(last) = builder.read(text) {
         builder.errors.push(last);
     }
@@ -35,6 +35,28 @@ fn place(marker: Marker) -> Location {
     Location {
         line: u32::try_from(marker.line().max(1)).unwrap_or(u32::MAX),
         column: u32::try_from(marker.col() + 1).unwrap_or(u32::MAX),
+    }
+}
+
+/// Where an event ends. For a quoted scalar the parser says how far it had to look, which is past the
+/// blanks and the comment that follow; escapes are longer than what they stand for, so that this may
+/// be too near.
+fn end(event: &Event<'_>, start: Location, looked: Location) -> Location {
+    match event {
+        Event::Scalar(
+            text,
+            ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted,
+            // Where it has neither anchor nor tag, it begins with its quote.
+            0,
+            None,
+        ) => {
+            let width = u32::try_from(text.chars().count() + 2).unwrap_or(u32::MAX);
+            Location {
+                column: looked.column.min(start.column.saturating_add(width)),
+                ..looked
+            }
+        }
+        _ => looked,
     }
 }
 
@@ -57,16 +79,17 @@ enum OpenParts {
     Mapping {
         members: Map<String, Value>,
         places: HashMap<Box<str>, Place>,
-        /// The key whose value comes next, and where it stands.
-        key: Option<(String, Location)>,
+        /// The key whose value comes next, and where it begins and ends.
+        key: Option<(String, Location, Location)>,
     },
 }
 
-#[derive(Default)]
 struct Builder {
     open: Vec<Open>,
     root: Option<(Value, Place)>,
     anchors: HashMap<usize, Value>,
+    /// Where the event that is being handled ends.
+    end: Location,
     /// What anchors and aliases have added so far.
     copied: usize,
     documents: usize,
@@ -75,6 +98,18 @@ struct Builder {
 }
 
 impl Builder {
+    fn new() -> Self {
+        Self {
+            open: Vec::new(),
+            root: None,
+            anchors: HashMap::new(),
+            end: Location::START,
+            copied: 0,
+            documents: 0,
+            errors: SyntaxErrors::default(),
+        }
+    }
+
     /// Fails where it cannot go on.
     fn read(&mut self, text: &str) -> Result<(), SyntaxError> {
         let mut parser = Parser::new_from_str(text);
@@ -87,6 +122,7 @@ impl Builder {
                     info => advise(info),
                 },
             })?;
+            self.end = end(&event, place(span.start), place(span.end));
             self.event(event, place(span.start))?;
         }
         Ok(())
@@ -168,7 +204,11 @@ impl Builder {
             // It was a key itself, and is reported; its value follows.
             self.begin_member(String::new(), location);
         } else {
-            self.place(value, Place { location, parts });
+            let place = Place {
+                parts,
+                ..Place::scalar(location, self.end)
+            };
+            self.place(value, place);
         }
         Ok(())
     }
@@ -202,7 +242,7 @@ impl Builder {
             Value::Null
         });
         self.remember(anchor, &value, at)?;
-        self.place(value, Place::new(at));
+        self.place(value, Place::scalar(at, self.end));
         Ok(())
     }
 
@@ -230,7 +270,7 @@ impl Builder {
             }
             return Ok(());
         }
-        self.place(value, Place::new(at));
+        self.place(value, Place::scalar(at, self.end));
         Ok(())
     }
 
@@ -253,7 +293,7 @@ impl Builder {
         if self.awaits_key() {
             self.begin_member(String::new(), at);
         } else {
-            self.place(Value::Null, Place::new(at));
+            self.place(Value::Null, Place::scalar(at, self.end));
         }
     }
 
@@ -261,7 +301,7 @@ impl Builder {
         if let Some(OpenParts::Mapping { key, .. }) =
             self.open.last_mut().map(|open| &mut open.parts)
         {
-            *key = Some((text, at));
+            *key = Some((text, at, self.end));
         }
     }
 
@@ -298,8 +338,8 @@ impl Builder {
                 places,
                 key,
             }) => {
-                if let Some((key, location)) = key.take() {
-                    places.insert(key.as_str().into(), Place { location, ..place });
+                if let Some((key, start, end)) = key.take() {
+                    places.insert(key.as_str().into(), place.into_member(start, end));
                     members.insert(key, value);
                 }
             }

@@ -3,13 +3,16 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use burgee_eval::lint::World;
+use burgee_eval::{SetProblem, Snapshot, code};
 use serde::Serialize;
 
+use super::super::check::now as look_at;
 use super::super::connection::{Contents, now};
 use super::super::failure::Refused;
 use super::{Push, Sets, explain};
 use crate::envelope::{Change, Document, FlagSetText, Verified};
-use crate::finding::{Finding, Level};
+use crate::finding::{Finding, Level, tell};
 use crate::flag_files::{self, FlagFile};
 use crate::registry::{AppendError, Draft, Log, Registry};
 
@@ -32,7 +35,9 @@ pub(super) async fn run(args: Push) -> anyhow::Result<ExitCode> {
     let contents = Contents::of_log(&registry, &log).await?;
     contents.same_environment()?;
     let (files, findings) = check(&args.paths, &contents.records, &args.reserved);
-    let wrong = findings.iter().any(|finding| finding.level == Level::Error);
+    let wrong = findings
+        .iter()
+        .any(|finding| args.strict || finding.level == Level::Error);
     if wrong || files.is_empty() {
         let message = if wrong {
             "nothing was pushed"
@@ -45,9 +50,7 @@ pub(super) async fn run(args: Push) -> anyhow::Result<ExitCode> {
         }
         .into());
     }
-    for finding in &findings {
-        eprintln!("{finding}");
-    }
+    tell(&findings);
     for file in &files {
         contents.not_over_another(&log.subject(&file.set.id)?)?;
     }
@@ -77,11 +80,20 @@ fn check(
     reserved: &[String],
 ) -> (Vec<FlagFile>, Vec<Finding>) {
     let mut sets = Sets::of_log(records);
-    let (files, mut findings) = flag_files::read(paths, &mut sets.compiler);
+    // Attributes are known to a proxy's configuration, which is not at hand.
+    let world = World {
+        now: look_at(),
+        provided: None,
+    };
+    let (files, mut findings) = flag_files::read_and_lint(paths, &mut sets.compiler, &world);
+    let before = sets.snapshot();
     for file in &files {
         sets.replace(file.set.clone());
     }
     let snapshot = sets.snapshot();
+    let all_known = !flag_files::any_refused(&files, &findings);
+    findings.extend(flag_files::between_flags(&files, &snapshot, all_known));
+    findings.extend(broken(&files, &before, &snapshot));
     findings.extend(flag_files::header_findings(&files, &snapshot, reserved));
     let of = |set: &str| files.iter().find(|file| *file.set.id == *set);
     for conflict in snapshot.conflicts() {
@@ -91,19 +103,41 @@ fn check(
             // Two files: that was found already. None: it is as it was.
             _ => continue,
         };
-        findings.push(file.finding(
+        findings.push(file.error_of(
             &conflict.flag,
-            Level::Error,
+            code::DUPLICATE_FLAG,
             format!(
                 "the flag \"{}\" stands in the flag set \"{other}\" of the log already",
                 conflict.flag
             ),
-            "rename the flag, or delete it from the other set first".to_owned(),
+            "rename the flag, or delete it from the other set first",
         ));
     }
+    flag_files::quote_all(&files, &mut findings);
     findings.sort();
     findings.dedup();
     (files, findings)
+}
+
+/// What is in order in the log, and would not be any more: another set may require a flag that is no
+/// longer there.
+fn broken(files: &[FlagFile], before: &Snapshot, after: &Snapshot) -> Vec<Finding> {
+    let Some(file) = files.first() else {
+        return Vec::new();
+    };
+    let is_new = |found: &&SetProblem| {
+        let is_pushed = files.iter().any(|file| file.set.id == found.set);
+        !is_pushed && !before.problems().contains(found)
+    };
+    let tell = |found: &SetProblem| {
+        let message = format!(
+            "this would break the flag set \"{}\" of the log: {}",
+            found.set, found.problem.message
+        );
+        let help = "push both sets together, or change the other one first";
+        file.error_at("/flags", found.problem.code, message, help)
+    };
+    after.problems().iter().filter(is_new).map(tell).collect()
 }
 
 /// Appends one checked set, unless the log holds it as it stands.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Found;
+use crate::code;
 use crate::flag::Flag;
 use crate::gate::Layer;
 use crate::pointer::join_pointer;
@@ -45,5 +46,5 @@ fn overlap((flag, layer): (&Flag, &Layer), (other, others): (&Flag, &Layer), fou
     );
     let path = format!("{}/layer", join_pointer("/delivery", &flag.key));
     let help = "give each of them slots of its own, or another layer";
-    found.push(flag, path, message, help);
+    found.push(flag, code::OVERLAPPING_LAYERS, path, message, help);
 }

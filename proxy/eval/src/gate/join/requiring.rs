@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::components::components;
 use super::{Found, Requirement, Resolved};
+use crate::code;
 use crate::flag::Flag;
 use crate::gate::Requires;
 use crate::limits::MAX_PREREQUISITE_WALK;
@@ -68,7 +69,8 @@ impl<'s> Node<'s> {
                     Some(nearest) => format!("did you mean {nearest:?}?"),
                     None => "define it, or take it out; look at all flag sets together".to_owned(),
                 };
-                found.push(flag, requires.path_in_document(flag), &*why, help);
+                let path = requires.path_in_document(flag);
+                found.push(flag, code::UNKNOWN_PREREQUISITE, path, &*why, help);
                 node.never(requires, why);
                 continue;
             };
@@ -88,6 +90,7 @@ impl<'s> Node<'s> {
             found.push_problem(self.flag, || {
                 let path = format!("{}/{place}", requires.path_in_document(self.flag));
                 Problem::new(Severity::Flag, path, why(name))
+                    .code(code::UNKNOWN_PREREQUISITE)
                     .help("name variants that it has")
                     .suggest(name, target.variants.iter().map(|variant| &*variant.name))
             });
@@ -165,7 +168,7 @@ fn bound(node: &mut Node<'_>, further: usize, found: &mut Found) {
     );
     let path = format!("{}/requires", join_pointer("/delivery", &node.flag.key));
     let help = "require fewer flags, or the ones at the end of the chain";
-    found.push(node.flag, path, &*why, help);
+    found.push(node.flag, code::EXCESSIVE_PREREQUISITES, path, &*why, help);
     node.never = Some((None, why));
 }
 
@@ -207,7 +210,7 @@ fn break_cycles(
                 .find(|requires| *requires.key == *others[0]);
             let path = next.map_or_else(String::new, |next| next.path_in_document(node.flag));
             let help = "take one of these requirements out; until then each of the flags is served its default";
-            found.push(node.flag, path, &*why, help);
+            found.push(node.flag, code::PREREQUISITE_CYCLE, path, &*why, help);
             nodes[*member].never = Some((next.map(|next| next.key.clone()), why));
         }
     }

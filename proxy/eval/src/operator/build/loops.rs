@@ -3,6 +3,7 @@
 use serde_json::Value as Json;
 
 use super::{Walk, literal};
+use crate::code;
 use crate::operator::{Expr, Loop, LoopKind, Op, Within};
 use crate::problem::Severity;
 
@@ -56,6 +57,7 @@ impl Walk<'_> {
             let mut problem = self
                 .problem("what `reduce` begins with is taken as it stands: this is not evaluated");
             problem.severity = Severity::Warning;
+            problem.code = code::DOUBTFUL;
             self.report(problem.help("some evaluators evaluate it: write a constant"));
         }
         self.constant(value)

@@ -4,6 +4,7 @@ use serde_json::Value as Json;
 
 use super::arguments::{self, KNOWN};
 use super::{Walk, all_or_fault, fold, literal, substituted};
+use crate::code;
 use crate::context::AttributeId;
 use crate::operator::{
     Arithmetic, Expr, Fault, Fractional, LoopKind, Members, Op, Relation, Strings, Within,
@@ -24,7 +25,11 @@ impl Walk<'_> {
             let Some((_, arity)) = known else {
                 let problem = walk.problem(format!("there is no operator {operator:?}"));
                 let names = KNOWN.iter().map(|(known, _)| *known);
-                walk.report(problem.suggest(operator, names));
+                walk.report(
+                    problem
+                        .code(code::UNKNOWN_OPERATOR)
+                        .suggest(operator, names),
+                );
                 let fault = match operator.split_once('.') {
                     // flagd looks for an operator inside another, and that fails in its own way.
                     Some((first, _)) if is_eager(first) => Fault::NotAnOperator,
@@ -37,6 +42,7 @@ impl Walk<'_> {
                 let mut problem = walk.problem(message);
                 if operator == "log" {
                     problem.severity = Severity::Warning;
+                    problem.code = code::DOUBTFUL;
                 }
                 walk.report(problem.help(help));
             }

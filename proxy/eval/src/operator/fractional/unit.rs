@@ -119,12 +119,21 @@ impl Unit {
         Ok(Some(murmur.finish()))
     }
 
+    fn text_hash(&self, text: &str, scope: &Scope<'_>) -> Result<Option<u32>, Fault> {
+        scope.steps.copy(text.len())?;
+        Ok(match self.bucketing {
+            Bucketing::V2 => (!text.is_empty()).then(|| Murmur::hash(text.as_bytes())),
+            Bucketing::V3 => {
+                let mut murmur = Murmur::new();
+                murmur.cbor_text(text);
+                Some(murmur.finish())
+            }
+        })
+    }
+
     fn value_hash<'a>(&self, value: Operand<'a>, scope: &Scope<'a>) -> Result<Option<u32>, Fault> {
         match (self.bucketing, value) {
-            (Bucketing::V2, Operand::Str(text)) if !text.is_empty() => {
-                scope.steps.copy(text.len())?;
-                Ok(Some(Murmur::hash(text.as_bytes())))
-            }
+            (_, Operand::Str(text)) => self.text_hash(text, scope),
             (Bucketing::V2, _) | (Bucketing::V3, Operand::Null) => Ok(None),
             (Bucketing::V3, value) => {
                 let mut murmur = Murmur::new();
@@ -145,13 +154,12 @@ impl Unit {
             Other::Joined { cat, leading } => {
                 (self.joined_hash(cat, leading, scope, tracer)?, None)
             }
-            Other::Value { value, short } => {
-                let value = run(value, scope, tracer)?;
-                match value.items() {
-                    Some(_) => (self.short_hash(short, scope)?, Some(value)),
-                    None => (self.value_hash(value, scope)?, None),
-                }
-            }
+            Other::Value { value, short } => match run(value, scope, tracer)? {
+                // Apart, for a value that is moved on costs as much as a short hash.
+                Operand::Str(text) => (self.text_hash(text, scope)?, None),
+                value if value.items().is_some() => (self.short_hash(short, scope)?, Some(value)),
+                value => (self.value_hash(value, scope)?, None),
+            },
             Other::Inside { value, within } => {
                 self.hash_inside(value.as_ref(), *within, scope, tracer)?
             }
@@ -183,7 +191,7 @@ impl Unit {
                 for expr in &parts[index + 1..] {
                     run(expr, scope, tracer)?.write_text(&mut joined, &scope.steps)?;
                 }
-                return self.value_hash(Operand::Str(joined.into_bump_str()), scope);
+                return self.text_hash(joined.into_bump_str(), scope);
             };
             // Of a single text, `cat` is that text.
             if parts.len() > 1 {

@@ -1,0 +1,134 @@
+//! What is known of conditions on the way to a part of a rule: a condition reads nothing that changes
+//! during an evaluation, so the same one has the same truth wherever it stands again.
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Write as _};
+
+use super::part::{Evaluators, Part};
+
+/// A condition that is written longer than this is not remembered.
+const MAX_CONDITION_BYTES: usize = 16 * 1024;
+
+/// Of one condition, so many parts are remembered.
+const MAX_PARTS: usize = 64;
+
+/// Conditions by their text, whether each is truthy, and where it stood.
+#[derive(Default)]
+pub(super) struct Facts {
+    known: BTreeMap<String, (bool, String)>,
+    order: Vec<String>,
+}
+
+impl Facts {
+    /// For [`Facts::forget`].
+    pub(super) fn mark(&self) -> usize {
+        self.order.len()
+    }
+
+    /// Forgets what was assumed since.
+    pub(super) fn forget(&mut self, mark: usize) {
+        for text in self.order.drain(mark..) {
+            self.known.remove(&text);
+        }
+    }
+
+    /// Whether a condition is known to be truthy or not, and where it stood.
+    pub(super) fn of(
+        &self,
+        evaluators: Evaluators<'_>,
+        condition: &Part<'_>,
+    ) -> Option<(bool, &str)> {
+        let mut condition = evaluators.follow(condition);
+        let mut negated = false;
+        while let Some((operator @ ("!" | "!!"), argument)) = condition.operation() {
+            let known = self.known.get(&text(evaluators, &condition)?);
+            if let Some((truth, path)) = known {
+                return Some((truth ^ negated, path));
+            }
+            condition = alone(&argument)?;
+            negated ^= operator == "!";
+        }
+        let (truth, path) = self.known.get(&text(evaluators, &condition)?)?;
+        Some((truth ^ negated, path))
+    }
+
+    /// From here on, `condition` is truthy or not. Looks into an evaluator that stands for all of it,
+    /// and not into those inside.
+    pub(super) fn assume(&mut self, evaluators: Evaluators<'_>, condition: &Part<'_>, truth: bool) {
+        let at = condition.path.as_str();
+        let mut left = MAX_PARTS;
+        self.note(
+            evaluators,
+            &evaluators.follow(condition),
+            at,
+            truth,
+            &mut left,
+        );
+    }
+
+    fn note(
+        &mut self,
+        evaluators: Evaluators<'_>,
+        part: &Part<'_>,
+        at: &str,
+        truth: bool,
+        left: &mut usize,
+    ) {
+        if *left == 0 {
+            return;
+        }
+        *left -= 1;
+        match (part.operation(), truth) {
+            (Some((operator @ ("!" | "!!"), argument)), _) => {
+                if let Some(inner) = alone(&argument) {
+                    let truth = truth ^ (operator == "!");
+                    return self.note(evaluators, &inner, at, truth, left);
+                }
+            }
+            (Some(("and", argument)), true) | (Some(("or", argument)), false) => {
+                for inner in argument.items().unwrap_or_default() {
+                    self.note(evaluators, &inner, at, truth, left);
+                }
+            }
+            _ => {}
+        }
+        if let Some(text) = text(evaluators, part)
+            && !self.known.contains_key(&text)
+        {
+            self.order.push(text.clone());
+            self.known.insert(text, (truth, at.to_owned()));
+        }
+    }
+}
+
+/// The one argument of `!` or `!!`.
+fn alone<'d>(argument: &Part<'d>) -> Option<Part<'d>> {
+    match argument.items() {
+        None => Some(argument.clone()),
+        Some(items) => <[Part<'d>; 1]>::try_from(items).ok().map(|[item]| item),
+    }
+}
+
+/// `None` for constants, which need no memory, and for what is too long.
+fn text(evaluators: Evaluators<'_>, condition: &Part<'_>) -> Option<String> {
+    let condition = evaluators.follow(condition);
+    if condition.is_plain() {
+        return None;
+    }
+    let mut text = Short(String::new());
+    write!(text, "{}", condition.value).ok()?;
+    Some(text.0)
+}
+
+/// A text that ends the writing where it becomes too long.
+struct Short(String);
+
+impl fmt::Write for Short {
+    fn write_str(&mut self, more: &str) -> fmt::Result {
+        if self.0.len() + more.len() > MAX_CONDITION_BYTES {
+            return Err(fmt::Error);
+        }
+        self.0.push_str(more);
+        Ok(())
+    }
+}

@@ -1,0 +1,217 @@
+//! What a rule can give, against the variants that its flag has.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use serde_json::Value;
+
+use super::part::{Evaluators, Part};
+use super::{Findings, Rule};
+use crate::code;
+use crate::operator::shorten;
+use crate::problem::{Problem, Severity};
+
+/// Operators that give true or false, which name the variants `true` and `false`.
+const BOOLEAN: [&str; 16] = [
+    "==",
+    "!=",
+    "===",
+    "!==",
+    "<",
+    "<=",
+    ">",
+    ">=",
+    "!",
+    "!!",
+    "in",
+    "starts_with",
+    "ends_with",
+    "all",
+    "none",
+    "some",
+];
+
+/// What a rule can give, by the place where it stands.
+type Gives<'d> = BTreeMap<String, What<'d>>;
+
+#[derive(Clone, Copy, Debug)]
+enum What<'d> {
+    /// A name.
+    Name(&'d str),
+    /// True or false, which name variants as well.
+    Boolean(bool),
+    /// True or false, by this operator.
+    Either(&'d str),
+    /// What names no variant, whatever there are.
+    Other(&'d Value),
+}
+
+/// Reports every result that names no variant of its flag. One in an evaluator is reported once, with
+/// the first of the flags that it is wrong for.
+pub(super) fn rules<'d>(rules: &[Rule<'d>], evaluators: Evaluators<'d>, findings: &mut Findings) {
+    let mut results = Results {
+        evaluators,
+        of_evaluators: BTreeMap::new(),
+        findings,
+    };
+    let mut wrong: BTreeMap<(String, String), Wrong<'_, '_>> = BTreeMap::new();
+    // Without a variant that could be read there is another problem.
+    for rule in rules.iter().filter(|rule| !rule.variants.is_empty()) {
+        results.each(&rule.part, &mut |path, what| {
+            let Some(message) = what.objection(&rule.variants) else {
+                return;
+            };
+            let wrong = wrong.entry((path.to_owned(), message));
+            let wrong = wrong.or_insert(Wrong {
+                rule,
+                what,
+                last: rule.flag,
+                others: 0,
+            });
+            wrong.others += usize::from(wrong.last != rule.flag);
+            wrong.last = rule.flag;
+        });
+    }
+    for ((path, message), wrong) in wrong {
+        let message = match wrong.others {
+            0 => message,
+            1 => format!("{message}, nor for another flag that gets here"),
+            others => format!("{message}, nor for {others} other flags that get here"),
+        };
+        let problem = Problem::new(Severity::Mistake, path, message).code(code::UNKNOWN_VARIANT);
+        let problem = wrong.what.help(problem, &wrong.rule.variants);
+        results.findings.report(problem.of(wrong.rule.flag));
+    }
+}
+
+/// A result that names no variant.
+struct Wrong<'r, 'd> {
+    /// The first rule for which it does not.
+    rule: &'r Rule<'d>,
+    what: What<'d>,
+    last: &'d str,
+    others: usize,
+}
+
+impl What<'_> {
+    /// What is wrong with it, for a flag with these variants.
+    fn objection(self, variants: &[&str]) -> Option<String> {
+        let has = |name: &str| variants.binary_search(&name).is_ok();
+        let shown = match self {
+            Self::Name(name) if !has(name) => format!("{name:?}"),
+            Self::Boolean(value) if !has(if value { "true" } else { "false" }) => value.to_string(),
+            Self::Either(operator) if !(has("true") && has("false")) => {
+                return Some(format!(
+                    "`{operator}` gives true or false, and there are no such variants"
+                ));
+            }
+            Self::Other(value) => {
+                let shown = shorten(&value.to_string());
+                return Some(format!(
+                    "{shown} names no variant, so that this ends in an error"
+                ));
+            }
+            _ => return None,
+        };
+        Some(format!("there is no variant {shown}"))
+    }
+
+    fn help(self, problem: Problem, variants: &[&str]) -> Problem {
+        match self {
+            Self::Name(name) => problem
+                .help("name one of the flag's variants, or null for its default")
+                .suggest(name, variants.iter().copied()),
+            Self::Boolean(_) | Self::Other(_) => problem.help(format!(
+                "name a variant in quotes: {}",
+                shorten(&variants.join(", "))
+            )),
+            Self::Either(_) => problem.help(
+                "put it into an `if` that names a variant for either case, or call the variants \"true\" and \"false\"",
+            ),
+        }
+    }
+}
+
+struct Results<'d, 'f> {
+    evaluators: Evaluators<'d>,
+    /// Of the evaluators that were looked at; nothing while one is, so that a cycle ends.
+    of_evaluators: BTreeMap<&'d str, Rc<Gives<'d>>>,
+    findings: &'f mut Findings,
+}
+
+impl<'d> Results<'d, '_> {
+    /// Tells `found` of everything that a part can give, possibly more than once.
+    fn each(&mut self, part: &Part<'d>, found: &mut dyn FnMut(&str, What<'d>)) {
+        if !self.findings.enter() {
+            return;
+        }
+        match part.value {
+            Value::Null => {}
+            Value::String(name) => found(&part.path, What::Name(name)),
+            Value::Bool(value) => found(&part.path, What::Boolean(*value)),
+            Value::Number(_) | Value::Array(_) => found(&part.path, What::Other(part.value)),
+            Value::Object(_) => self.each_of_operation(part, found),
+        }
+        self.findings.leave();
+    }
+
+    fn each_of_operation(&mut self, part: &Part<'d>, found: &mut dyn FnMut(&str, What<'d>)) {
+        // An object of several keys is the compiler's to report.
+        let Some((operator, argument)) = part.operation() else {
+            return;
+        };
+        if operator == "$ref" {
+            return self.each_of_evaluator(&argument, found);
+        }
+        if BOOLEAN.contains(&operator) {
+            return found(&part.path, What::Either(operator));
+        }
+        let arguments = self.evaluators.arguments(&argument);
+        let last = arguments.len().saturating_sub(1);
+        for (index, argument) in arguments.iter().enumerate() {
+            let is_result = match operator {
+                "if" | "?:" => index % 2 == 1 || index == last,
+                // What they end at early is for conditions; the last is what a result is written as.
+                "and" | "or" => index == last,
+                // The default.
+                "var" => index == 1,
+                "log" => index == 0,
+                "fractional" => {
+                    let items = self.evaluators.follow(argument).items();
+                    if let Some([variant, ..]) = items.as_deref() {
+                        self.each(variant, found);
+                    }
+                    false
+                }
+                _ => false,
+            };
+            if is_result {
+                self.each(argument, found);
+            }
+        }
+    }
+
+    fn each_of_evaluator(&mut self, name: &Part<'d>, found: &mut dyn FnMut(&str, What<'d>)) {
+        let name = name.value.as_str();
+        let Some((name, target)) = name.and_then(|name| self.evaluators.part(name)) else {
+            return;
+        };
+        let known = self.of_evaluators.get(name).cloned();
+        let known = known.unwrap_or_else(|| {
+            self.of_evaluators.insert(name, Rc::default());
+            let mut gives = Gives::new();
+            self.each(&target, &mut |path, what| {
+                gives.insert(path.to_owned(), what);
+            });
+            let known = Rc::new(gives);
+            self.of_evaluators.insert(name, Rc::clone(&known));
+            known
+        });
+        for (path, what) in &*known {
+            if !self.findings.step() {
+                return;
+            }
+            found(path, *what);
+        }
+    }
+}

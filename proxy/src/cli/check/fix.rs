@@ -1,0 +1,125 @@
+//! `burgee check --fix`: pins the bucketing in files that split users and do not say by which.
+
+use std::fmt;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, ensure};
+use burgee_eval::fix::pin_bucketing;
+use serde::Serialize;
+use tempfile::NamedTempFile;
+
+use crate::finding::Finding;
+use crate::finding::code::CANNOT_FIX;
+use crate::flag_files::FlagFile;
+use crate::printable::printable;
+
+/// What became of one file.
+#[derive(Debug, Serialize)]
+pub(super) struct Fix {
+    file: PathBuf,
+    /// Where the pin stands; 0 where it could not be written.
+    line: u32,
+    #[serde(skip)]
+    failure: Option<String>,
+}
+
+/// Tries each file by itself.
+pub(super) fn all(files: &[&FlagFile]) -> Vec<Fix> {
+    let fix = |file: &&FlagFile| {
+        let done = fix(file);
+        Fix {
+            file: file.path.clone(),
+            line: *done.as_ref().unwrap_or(&0),
+            failure: done.err().map(|error| format!("{error:#}")),
+        }
+    };
+    files.iter().map(fix).collect()
+}
+
+/// The line of the pin.
+fn fix(file: &FlagFile) -> anyhow::Result<u32> {
+    let fixed = pin_bucketing(&file.text, file.format)?;
+    replace(&file.path, &file.text, &fixed.text)?;
+    Ok(fixed.line)
+}
+
+/// Puts `new` in the place of `old`, all at once and with the same permissions. A link stays a link.
+fn replace(path: &Path, old: &str, new: &str) -> anyhow::Result<()> {
+    let target = path.canonicalize().context("it cannot be found again")?;
+    let folder = target.parent().context("it is in no folder")?;
+    let permissions = target
+        .metadata()
+        .context("it cannot be read")?
+        .permissions();
+    // The name begins with a dot, so that no proxy that watches the folder reads it.
+    let mut file = NamedTempFile::with_prefix_in(".burgee-check-", folder)
+        .context("no file can be made beside it")?;
+    file.write_all(new.as_bytes())
+        .and_then(|()| file.as_file().set_permissions(permissions))
+        .and_then(|()| file.as_file().sync_all())
+        .context("no file can be written beside it")?;
+    let now = std::fs::read(&target).context("it cannot be read again")?;
+    ensure!(now == old.as_bytes(), "it has changed in the meantime");
+    file.persist(&target).context("it cannot be replaced")?;
+    Ok(())
+}
+
+impl Fix {
+    pub(super) fn is_done(&self) -> bool {
+        self.failure.is_none()
+    }
+
+    pub(super) fn failure(&self) -> Option<Finding> {
+        let failure = self.failure.as_deref()?;
+        let message = format!("the pin was not written: {failure}");
+        let help = "write `bucketing: v3` into the metadata of the set by hand";
+        Some(Finding {
+            rule: CANNOT_FIX,
+            ..Finding::whole_file(&self.file, message, help)
+        })
+    }
+}
+
+/// A line; nothing for what is a finding.
+impl fmt::Display for Fix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.is_done() {
+            return Ok(());
+        }
+        let file = self.file.to_string_lossy();
+        let (file, line) = (printable(&file), self.line);
+        writeln!(f, "fixed {file}:{line}: wrote metadata.bucketing: v3")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_whole_with_its_permissions_and_through_links() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("a.yaml");
+        fs::write(&file, "old").expect("a file");
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).expect("permissions");
+        let link = folder.path().join("link.yaml");
+        symlink("a.yaml", &link).expect("a link");
+
+        replace(&link, "old", "new").expect("it is replaced");
+        assert_eq!(fs::read_to_string(&file).expect("a text"), "new");
+        let mode = file.metadata().expect("metadata").permissions().mode();
+        assert_eq!(mode & 0o7777, 0o640);
+        assert!(link.symlink_metadata().expect("metadata").is_symlink());
+
+        let error = replace(&file, "old", "newer").expect_err("it is new");
+        assert!(error.to_string().contains("meantime"), "{error}");
+        assert_eq!(fs::read_to_string(&file).expect("a text"), "new");
+        // Nothing is left behind.
+        let names = fs::read_dir(folder.path()).expect("a folder");
+        assert_eq!(names.count(), 2);
+    }
+}

@@ -1,0 +1,239 @@
+//! Whole documents, and what is asked about them.
+
+use burgee_eval::ValueType;
+use burgee_eval::bucketing::Bucketing;
+use serde_json::{Map, Value as Json, json};
+
+use crate::contexts;
+use crate::rng::Rng;
+use crate::rules::Rules;
+use crate::values::{self, Kind, number};
+
+/// A document and questions about it, made from a seed and a number.
+pub(crate) struct Sheet {
+    pub(crate) tree: Json,
+    /// Unix seconds.
+    pub(crate) now: u64,
+    pub(crate) asks: Vec<Ask>,
+}
+
+/// One question about one flag.
+#[derive(Clone)]
+pub(crate) struct Ask {
+    pub(crate) flag: String,
+    pub(crate) context: Json,
+    /// `None`: whatever type the flag has.
+    pub(crate) wanted: Option<ValueType>,
+}
+
+const TYPES: [ValueType; 5] = [
+    ValueType::Boolean,
+    ValueType::String,
+    ValueType::Integer,
+    ValueType::Float,
+    ValueType::Object,
+];
+
+/// In order of name, as they stand in a document.
+const EVALUATORS: [&str; 5] = ["eu", "ev-1", "ev-2", "ev-3", "team"];
+
+impl Sheet {
+    /// So many of 100 are orderly.
+    pub(crate) fn new(seed: u64, index: u64, orderly: usize) -> Self {
+        let mut rng = Rng::new(seed, index, orderly);
+        let rng = &mut rng;
+        let mut document = Map::new();
+        let evaluators = evaluators(rng, &mut document);
+        let mut flags = Map::new();
+        let mut asks = Vec::new();
+        for _ in 0..if rng.percent(75) { 1 } else { 2 } {
+            let key = flag_key(rng);
+            let (flag, kind) = flag(rng, &evaluators);
+            flags.insert(key.clone(), flag);
+            for _ in 0..rng.between(1, 3) {
+                asks.push(ask(rng, &key, kind));
+            }
+        }
+        if rng.percent(1) {
+            let mut unknown = ask(rng, "", ValueType::Boolean);
+            "nowhere".clone_into(&mut unknown.flag);
+            asks.push(unknown);
+        }
+        document.insert("flags".to_owned(), Json::Object(flags));
+        if rng.percent(30) {
+            document.insert("metadata".to_owned(), metadata(rng));
+        }
+        if rng.percent(5) {
+            document.insert("anything".to_owned(), values::any(rng, 2));
+        }
+        Self {
+            tree: Json::Object(document),
+            now: 1_750_000_000 + u64::try_from(rng.below(1_000)).expect("small"),
+            asks,
+        }
+    }
+}
+
+/// A document with its bucketing pinned, which is what makes evaluators of two ages agree on it.
+pub(crate) fn pinned(tree: &Json, bucketing: Bucketing) -> Json {
+    let mut tree = tree.clone();
+    if let Json::Object(members) = &mut tree {
+        let metadata = members
+            .entry("metadata")
+            .or_insert_with(|| Json::Object(Map::new()));
+        if let Json::Object(metadata) = metadata {
+            metadata.insert("bucketing".to_owned(), bucketing.name().into());
+        }
+    }
+    tree
+}
+
+fn evaluators(rng: &mut Rng, document: &mut Map<String, Json>) -> Vec<String> {
+    let count = if rng.percent(40) { rng.below(4) } else { 0 };
+    let names: Vec<String> = EVALUATORS[..count]
+        .iter()
+        .map(|name| (*name).to_owned())
+        .collect();
+    let mut rules = Map::new();
+    for (index, name) in names.iter().enumerate() {
+        // The official evaluators substitute in order, so what refers to a later one resolves.
+        let others = if rng.percent(93) {
+            &names[index + 1..]
+        } else {
+            &names[..]
+        };
+        let others = others.to_vec();
+        let rule = Rules::new(rng, &[], &others).evaluator();
+        rules.insert(name.clone(), rule);
+    }
+    if count > 0 || rng.percent(2) {
+        document.insert("$evaluators".to_owned(), Json::Object(rules));
+    }
+    names
+}
+
+fn flag_key(rng: &mut Rng) -> String {
+    match rng.below(10) {
+        0..=5 => "my-flag".to_owned(),
+        6 => "f".to_owned(),
+        7 => "ünï.👍".to_owned(),
+        8 => "sl/ash~til\\de".to_owned(),
+        _ => "other flag".to_owned(),
+    }
+}
+
+fn flag(rng: &mut Rng, evaluators: &[String]) -> (Json, ValueType) {
+    let kind = rng.pick(&[
+        ValueType::Boolean,
+        ValueType::Boolean,
+        ValueType::String,
+        ValueType::String,
+        ValueType::Integer,
+        ValueType::Float,
+        ValueType::Object,
+    ]);
+    let variants = variants(rng, kind);
+    let names: Vec<String> = variants.keys().cloned().collect();
+    let mut members = Map::new();
+    let state = if rng.percent(96) {
+        "ENABLED"
+    } else {
+        "DISABLED"
+    };
+    members.insert("state".to_owned(), state.into());
+    match rng.below(100) {
+        0..=74 => {
+            members.insert(
+                "defaultVariant".to_owned(),
+                rng.choose(&names).as_str().into(),
+            );
+        }
+        75..=84 => {
+            members.insert("defaultVariant".to_owned(), Json::Null);
+        }
+        85..=86 => {
+            members.insert("defaultVariant".to_owned(), "".into());
+        }
+        87 => {
+            members.insert("defaultVariant".to_owned(), "nowhere".into());
+        }
+        _ => {}
+    }
+    if rng.percent(93) {
+        let rule = Rules::new(rng, &names, evaluators).rule();
+        members.insert("targeting".to_owned(), rule);
+    } else if rng.percent(50) {
+        members.insert("targeting".to_owned(), json!({}));
+    }
+    if rng.percent(20) {
+        members.insert("metadata".to_owned(), metadata(rng));
+    }
+    members.insert("variants".to_owned(), Json::Object(variants));
+    (Json::Object(members), kind)
+}
+
+fn variants(rng: &mut Rng, kind: ValueType) -> Map<String, Json> {
+    const NAMES: [&str; 14] = [
+        "on",
+        "off",
+        "true",
+        "false",
+        "red",
+        "blue",
+        "1",
+        "2",
+        "1.5",
+        "null",
+        "ü👍",
+        "a,b",
+        "a longer name of a variant",
+        "None",
+    ];
+    let mut variants = Map::new();
+    for name in [NAMES[0], NAMES[1]] {
+        variants.insert(name.to_owned(), value(rng, kind));
+    }
+    for _ in 0..rng.below(5) {
+        variants.insert((rng.pick(&NAMES)).to_owned(), value(rng, kind));
+    }
+    variants
+}
+
+fn value(rng: &mut Rng, kind: ValueType) -> Json {
+    match kind {
+        ValueType::Boolean => Json::Bool(rng.percent(50)),
+        ValueType::String => Json::String(values::string(rng)),
+        ValueType::Integer => json!(i64::try_from(rng.below(2_000)).expect("small") - 1_000),
+        ValueType::Float => {
+            const FLOATS: [f64; 7] = [0.5, -1.25, 10.0, -0.0, 1e-7, 1.0, 9_007_199_254_740_991.0];
+            json!(rng.pick(&FLOATS))
+        }
+        ValueType::Object => values::of_kind(rng, Kind::Object, 2),
+    }
+}
+
+fn metadata(rng: &mut Rng) -> Json {
+    let mut members = Map::new();
+    for _ in 0..rng.between(1, 3) {
+        let key = rng.pick(&["version", "owner", "team", "scale", "ünï"]);
+        let value = match rng.below(3) {
+            0 => Json::Bool(rng.percent(50)),
+            1 => number(rng),
+            _ => Json::String(values::string(rng)),
+        };
+        members.insert(key.to_owned(), value);
+    }
+    Json::Object(members)
+}
+
+fn ask(rng: &mut Rng, flag: &str, kind: ValueType) -> Ask {
+    Ask {
+        flag: flag.to_owned(),
+        context: contexts::context(rng),
+        wanted: match rng.below(10) {
+            0..=2 => None,
+            3..=8 => Some(kind),
+            _ => Some(rng.pick(&TYPES)),
+        },
+    }
+}
