@@ -78,7 +78,7 @@ class Trace:
             operator, given = next(iter(rule.items()))
             step = {
                 "op": operator,
-                "given": given,
+                "given": portable(given, RULE_DEPTH),
                 "args": self.open[-1],
                 # Copied now: `reduce` uses one object for all its items.
                 "scope": portable(data) if operator in READERS else None,
@@ -149,13 +149,17 @@ def traced(core, ask):
     return answer
 
 
+# How deep values nest in a trace, and rules from another start: what reads it has bounds, too.
+VALUE_DEPTH = 12
+RULE_DEPTH = -60
+
 # What is longer is cut in a trace; `reduce` can double a text as often as it likes.
 LONGEST = 100
 
 
 def portable(value, depth=0):
     """What JSON cannot say, as an object with one member that no case has."""
-    if depth > 12:
+    if depth > VALUE_DEPTH:
         # `reduce` can put its own object into itself.
         return {"$deep": True}
     if isinstance(value, float) and not math.isfinite(value):
