@@ -10,10 +10,12 @@ use crate::context::{AttributeId, Attributes};
 use crate::document::{self, FlagSource};
 use crate::flag::{Flag, FlagSet, Targeting, VariantIndex};
 use crate::gate::Gates;
+use crate::limits::MAX_SET_BYTES;
 use crate::operator::Names;
 use crate::operator::build::{Builder, substituted};
 use crate::pointer::{Pointer, join_pointer};
 use crate::problem::{Problem, Problems, Severity};
+use crate::room::{Room, flag_bytes, map_bytes, text_bytes};
 
 /// What a spoiled flag's error message tells, at most.
 const MAX_FAULTS: usize = 5;
@@ -49,25 +51,44 @@ impl Compiler {
             evaluators: Arc::new(document.evaluators.map(Cow::into_owned).unwrap_or_default()),
             metadata: &document.metadata,
         };
+        let mut room = Room::of_a_set();
+        room.take(map_bytes(&set.evaluators) + map_bytes(set.metadata));
         if problems.refuse() {
             // The rules are still read for what is wrong with them, though by a compiler aside: a
             // document that is refused numbers no attributes.
             let mut aside = Self::new();
             for source in document.flags {
-                aside.flag(source, &set, &mut problems);
+                if aside.flag(source, &set, &mut room, &mut problems).is_none() {
+                    problems.push_first(too_large());
+                    break;
+                }
             }
             return Err(problems.into_vec());
         }
-        let flags = document
+        let known = self.attributes.clone();
+        let flags: Option<Box<[Arc<Flag>]>> = document
             .flags
             .into_iter()
-            .map(|source| Arc::new(self.flag(source, &set, &mut problems)))
+            .map(|source| {
+                Some(Arc::new(self.flag(
+                    source,
+                    &set,
+                    &mut room,
+                    &mut problems,
+                )?))
+            })
             .collect();
+        let Some(flags) = flags else {
+            self.attributes = known;
+            problems.push_first(too_large());
+            return Err(problems.into_vec());
+        };
         Ok(FlagSet {
             id: Arc::clone(&set.id),
             flags,
             metadata: document.metadata,
             problems: problems.into_vec(),
+            bytes: room.taken(),
         })
     }
 
@@ -76,9 +97,23 @@ impl Compiler {
         self.attributes.clone()
     }
 
-    fn flag(&mut self, source: FlagSource<'_>, set: &Set<'_>, problems: &mut Problems) -> Flag {
+    /// `None` where there is no room for it.
+    fn flag(
+        &mut self,
+        source: FlagSource<'_>,
+        set: &Set<'_>,
+        room: &mut Room,
+        problems: &mut Problems,
+    ) -> Option<Flag> {
+        let metadata = [set.metadata, &source.metadata];
+        if !room.take(flag_bytes(source.key, &source.variants, metadata)) {
+            return None;
+        }
         let first = problems.len();
-        let targeting = self.targeting(&source, set, problems);
+        let targeting = self.targeting(&source, set, room, problems);
+        if room.is_spent() {
+            return None;
+        }
         problems.deduplicate(first);
         let reads = reads(&targeting, &source.gates);
         let own = problems
@@ -101,7 +136,7 @@ impl Compiler {
         });
         let mut metadata = set.metadata.clone();
         metadata.extend(source.metadata);
-        Flag {
+        Some(Flag {
             key: Arc::from(source.key),
             set: Arc::clone(&set.id),
             enabled: source.enabled,
@@ -116,13 +151,14 @@ impl Compiler {
             gates: (!source.gates.is_empty()).then(|| Box::new(source.gates)),
             targeting,
             faults,
-        }
+        })
     }
 
     fn targeting(
         &mut self,
         source: &FlagSource<'_>,
         set: &Set<'_>,
+        room: &mut Room,
         problems: &mut Problems,
     ) -> Targeting {
         let mut place = Pointer::default();
@@ -158,14 +194,19 @@ impl Compiler {
             flag_key: source.key,
             bucketing: source.bucketing,
             problems,
+            room,
         };
-        let compiled = builder.build(place, rule);
+        let Some(compiled) = builder.build(place, rule) else {
+            return Targeting::Spoiled;
+        };
         if !source.faults.is_empty() {
             return Targeting::Spoiled;
         }
+        let text: Box<str> = rule.to_string().into();
+        room.take(text_bytes(&text));
         Targeting::Rule {
             rule: compiled,
-            source: rule.to_string().into(),
+            source: text,
             evaluators: Arc::clone(&set.evaluators),
         }
     }
@@ -188,6 +229,16 @@ struct Set<'d> {
     /// Whether these are all there are: otherwise the document is refused for them.
     evaluators_known: bool,
     metadata: &'d Map<String, Value>,
+}
+
+/// What refuses a set for which there is no room. What comes after is not read for problems.
+fn too_large() -> Problem {
+    let message = format!(
+        "the set takes more than {} MiB of memory, with its evaluators in every rule that refers to them",
+        MAX_SET_BYTES >> 20
+    );
+    Problem::new(Severity::Document, "", message)
+        .help("split the set, or shorten the evaluators that many rules refer to")
 }
 
 fn is_empty(value: &Value) -> bool {

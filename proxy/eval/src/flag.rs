@@ -113,4 +113,6 @@ pub struct FlagSet {
     pub metadata: Map<String, Value>,
     /// Warnings and spoiled flags; never `Severity::Document`.
     pub problems: Vec<Problem>,
+    /// What it takes in memory, estimated on the high side: at most [`crate::limits::MAX_SET_BYTES`].
+    pub bytes: usize,
 }

@@ -2,7 +2,8 @@
 
 use serde_json::Value as Json;
 
-use super::arguments::{self, KNOWN};
+use super::arguments::{self, Arity, KNOWN};
+use super::bounds::OPERATOR_BYTES;
 use super::{Walk, all_or_fault, fold, literal, substituted};
 use crate::code;
 use crate::context::AttributeId;
@@ -10,6 +11,10 @@ use crate::operator::{
     Arithmetic, Expr, Fault, Fractional, LoopKind, Members, Op, Relation, Strings, Within,
 };
 use crate::problem::Severity;
+use crate::room::text_bytes;
+
+/// What a `fractional` takes besides: itself, and what is known of its entries beforehand.
+const FRACTIONAL_BYTES: usize = size_of::<Fractional>();
 
 impl Walk<'_> {
     /// `{operator: argument}`; the walk stands at the object.
@@ -23,13 +28,15 @@ impl Walk<'_> {
             walk.site.push_key(operator);
             let known = KNOWN.iter().find(|(known, _)| *known == operator);
             let Some((_, arity)) = known else {
-                let problem = walk.problem(format!("there is no operator {operator:?}"));
-                let names = KNOWN.iter().map(|(known, _)| *known);
-                walk.report(
-                    problem
-                        .code(code::UNKNOWN_OPERATOR)
-                        .suggest(operator, names),
-                );
+                if walk.reports(Severity::Flag) {
+                    let problem = walk.problem(format!("there is no operator {operator:?}"));
+                    let names = KNOWN.iter().map(|(known, _)| *known);
+                    walk.report(
+                        problem
+                            .code(code::UNKNOWN_OPERATOR)
+                            .suggest(operator, names),
+                    );
+                }
                 let fault = match operator.split_once('.') {
                     // flagd looks for an operator inside another, and that fails in its own way.
                     Some((first, _)) if is_eager(first) => Fault::NotAnOperator,
@@ -39,12 +46,22 @@ impl Walk<'_> {
             };
             let shape = substituted(walk.with.evaluators, argument);
             if let Some((message, help)) = arguments::check(operator, *arity, shape) {
-                let mut problem = walk.problem(message);
-                if operator == "log" {
-                    problem.severity = Severity::Warning;
-                    problem.code = code::DOUBTFUL;
+                let severity = match arity {
+                    Arity::Idle => Severity::Warning,
+                    _ => Severity::Flag,
+                };
+                if walk.reports(severity) {
+                    let mut problem = walk.problem(message);
+                    if severity == Severity::Warning {
+                        problem.severity = severity;
+                        problem.code = code::DOUBTFUL;
+                    }
+                    walk.report(problem.help(help));
                 }
-                walk.report(problem.help(help));
+            }
+            let place = text_bytes(walk.site.as_str());
+            if !walk.with.room.take(OPERATOR_BYTES + place) {
+                return walk.expr(Op::Fault(Fault::Parse));
             }
             let outer = walk.here;
             let here = u32::try_from(walk.sites.len()).expect("the number of sites is bounded");
@@ -227,6 +244,7 @@ impl Walk<'_> {
             return Op::Literal(Json::Null);
         }
         let (flag_key, bucketing) = (self.with.flag_key, self.with.bucketing);
+        self.with.room.take(FRACTIONAL_BYTES);
         let fractional = Fractional::new(flag_key, bucketing, self.within, arguments);
         if fractional.reads_targeting_key() {
             self.reads.insert(AttributeId::TARGETING_KEY);
