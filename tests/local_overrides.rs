@@ -175,3 +175,62 @@ async fn a_directory_of_flag_sets_that_is_not_there_is_said_and_not_ready() {
         .await;
     assert!(!proxy.ready().await);
 }
+
+/// The steps of the rule contradict what an override decides, so they are told as what would be without
+/// it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_override_is_the_step_that_decided() {
+    let backend = Backend::start("stable").await;
+    let home = Home::serving(&backend, &["lay"], &json!({}));
+    let layer = json!({ "layer": { "name": "tests", "from": 0, "to": 0 } });
+    let set = json!({ "flags": { "lay": constant("off") }, "delivery": { "lay": layer } });
+    home.write("flags/set.json", &set.to_string());
+    let proxy = home.start().await;
+    let explain = async |user: &str| {
+        let question = json!({ "flag": "lay", "context": { "targetingKey": user } });
+        let asked = proxy.admin("/explain").post(&question.to_string());
+        asked.send().await.json()
+    };
+    let before = explain("bob").await;
+    assert_eq!(before["reason"], "LAYER", "{before}");
+    assert!(before["override"].is_null(), "{before}");
+
+    let set = ["override", "set", "lay", "on", "--for", "30m", "--reason"];
+    let whom = ["t2", "--scope", "region:eu", "--keys", "bob"];
+    let all: Vec<&str> = set.into_iter().chain(whom).collect();
+    operator(&home, &all).succeeds().await;
+    proxy.serves("bob", "x-flag-lay", Some("on")).await;
+    let told = explain("bob").await;
+    assert_eq!(
+        (&told["reason"], &told["variant"]),
+        (&json!("OVERRIDE"), &json!("on"))
+    );
+    let by = &told["override"];
+    assert_eq!(
+        (&by["scope"], &by["keys"]),
+        (&json!("region:eu"), &json!(1))
+    );
+    assert_eq!(told["steps"].as_array().map(Vec::len), Some(1), "{told}");
+    let step = &told["steps"][0];
+    assert_eq!(step["path"], "/override", "{told}");
+    let outcome = step["outcome"].as_str().unwrap_or_default();
+    let text = |member: &str| by[member].as_str().unwrap_or_default().to_owned();
+    assert_eq!(
+        outcome,
+        format!(
+            "\"on\" for one named targeting key, which is this one (scope region:eu) until {}; set by {} at {}: t2",
+            text("ends"),
+            text("who"),
+            text("when")
+        )
+    );
+    assert!(
+        !text("who").is_empty() && !text("ends").is_empty(),
+        "{told}"
+    );
+    let without = &told["withoutOverride"];
+    assert_eq!(without["reason"], "LAYER", "{told}");
+    assert_eq!(without["steps"], before["steps"], "{told}");
+    // Nobody else is meant.
+    assert_eq!(explain("ann").await["reason"], "LAYER");
+}

@@ -10,7 +10,7 @@ use burgee_eval::{
     evaluate_with, explain_with,
 };
 
-use crate::overrides::InForce;
+use crate::overrides::{InForce, OverrideStatus};
 use crate::store::State;
 
 pub(crate) use asked::lifecycle;
@@ -81,15 +81,17 @@ impl<'s, 'c> Deciding<'s, 'c> {
     }
 }
 
-/// The decision of an override, where one is in force for this flag and targeting key.
+/// The decision of an override, where one is in force for this flag and targeting key, and which it is.
 pub fn overridden<'s>(
     state: &'s State,
     flag: FlagIndex,
     context: &Context<'_>,
     at: At,
-) -> Option<Decision<'s>> {
-    let overridden = Standing::new(state, at).find(flag, context)?;
-    Some(Decision::overridden(state.snapshot.flag(flag), overridden))
+) -> Option<(Decision<'s>, &'s OverrideStatus)> {
+    let key = context.targeting_key();
+    let (outcome, listed) = state.overrides.find_listed(flag, key, at.now_ms)?;
+    let decision = Decision::overridden(state.snapshot.flag(flag), outcome);
+    Some((decision, &state.override_list[listed]))
 }
 
 /// What [`decide`] does where no override stands for the flag itself, told. An override of a flag that

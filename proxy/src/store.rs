@@ -27,7 +27,8 @@ pub struct State {
     pub revision: HeaderValue,
     /// One for every flag set that is served or was refused, in order of name.
     pub sets: Vec<SetStatus>,
-    /// One for every override that is known, for `/snapshot` and `override list`.
+    /// One for every override that is known, for `/snapshot` and `/explain`: the list of the census that
+    /// `overrides` is of.
     pub override_list: Vec<OverrideStatus>,
     /// What was refused and has no row elsewhere, newest first.
     pub refused: Vec<Refusal>,

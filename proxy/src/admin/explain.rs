@@ -2,13 +2,14 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use burgee_eval::{Context, Decision, ErrorCode};
+use burgee_eval::{Context, Decision, ErrorCode, Step};
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Admin, Answer, respond_json};
 use crate::decide::{At, SyncedAt, SyncedAtError, explain, lifecycle, overridden};
+use crate::overrides::OverrideStatus;
 
 /// What is asked.
 #[derive(Debug, Deserialize)]
@@ -94,20 +95,62 @@ pub(super) fn answer(admin: &Admin, question: &Question) -> Answer {
     };
     let asked = admin.place(&question.context);
     let context = Context::from_json(state.snapshot.attributes(), &asked);
-    let overridden = overridden(&state, index, &context, at);
     let explanation = explain(&state, index, &context, at);
-    let decision = overridden.unwrap_or(explanation.decision);
+    let overridden = overridden(&state, index, &context, at);
+    let decision = overridden.map_or(explanation.decision, |(decision, _)| decision);
     let mut told = describe(&decision);
     told["set"] = json!(&*decision.flag.set);
     told["revision"] = json!(revision);
     if let Some(lifecycle) = lifecycle(&explanation, now_ms / 1000) {
         told["lifecycle"] = lifecycle;
     }
-    if overridden.is_some() {
-        told["withoutOverride"] = describe(&explanation.decision);
+    match overridden {
+        None => told["steps"] = json!(explanation.steps),
+        Some((decision, by)) => {
+            told["override"] = json!(by);
+            told["steps"] = json!([override_step(&decision, by)]);
+            let mut without = describe(&explanation.decision);
+            without["steps"] = json!(explanation.steps);
+            told["withoutOverride"] = without;
+        }
     }
-    told["steps"] = json!(explanation.steps);
     respond_json(StatusCode::OK, &told)
+}
+
+/// The one step of a decision that an override made. It stands in no document, so its path is that of
+/// the override in the answer.
+fn override_step(decision: &Decision<'_>, by: &OverrideStatus) -> Step {
+    let gave = match decision.variant_name() {
+        Some(name) => json!(name).to_string(),
+        None => "no variant".to_owned(),
+    };
+    let whom = match by.keys {
+        None => "everyone".to_owned(),
+        Some(1) => "one named targeting key, which is this one".to_owned(),
+        Some(keys) => format!("{keys} named targeting keys, of which this is one"),
+    };
+    let OverrideStatus {
+        variant,
+        scope,
+        ends,
+        who,
+        why,
+        when,
+        ..
+    } = by;
+    let default = if variant.is_none() {
+        ", the default,"
+    } else {
+        ""
+    };
+    Step {
+        depth: 0,
+        path: "/override".to_owned(),
+        expression: json!({ "variant": variant, "scope": scope, "keys": by.keys }).to_string(),
+        outcome: format!(
+            "{gave}{default} for {whom} (scope {scope}) until {ends}; set by {who} at {when}: {why}"
+        ),
+    }
 }
 
 impl Admin {

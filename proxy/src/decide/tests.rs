@@ -55,7 +55,7 @@ fn state(overrides: &[Known]) -> State {
         routes: Box::default(),
         revision: HeaderValue::from_static("0123456789abcdef"),
         sets: Vec::new(),
-        override_list: Vec::new(),
+        override_list: census.list,
         refused: Vec::new(),
         conflicts: Vec::new(),
     }
@@ -175,6 +175,33 @@ fn an_override_of_the_flag_itself_stands_above_what_it_requires() {
         served(&default, "top", "u", at(NOW_MS)),
         is("off", Reason::Prerequisite)
     );
+}
+
+/// Which override decides is a matter of precedence, not of the order in which they are known.
+#[test]
+fn an_override_that_decides_is_told() {
+    let keys = Keys::new([7; SALT_BYTES], ["v"]);
+    let everyone = known("base", Some("off"), None, u64::MAX);
+    let others = known("middle", Some("off"), None, u64::MAX);
+    let named = Known {
+        why: "a tester".into(),
+        ..known("base", Some("on"), Some(keys), NOW_MS + 1)
+    };
+    let state = state(&[everyone, others, named]);
+    let flag = state.snapshot.find("base").expect("it is there");
+    let told = |user: &str, now_ms: u64| {
+        let mut context = Context::new(state.snapshot.attributes());
+        context.set_targeting_key(user);
+        let (decision, by) = overridden(&state, flag, &context, at(now_ms)).expect("it stands");
+        assert_eq!(
+            (decision.variant_name(), &*by.flag),
+            (by.variant.as_deref(), "base")
+        );
+        (by.why.as_str(), by.keys)
+    };
+    assert_eq!(told("v", NOW_MS), ("a tester", Some(1)));
+    assert_eq!(told("v", NOW_MS + 1), ("errors", None));
+    assert_eq!(told("u", NOW_MS), ("errors", None));
 }
 
 #[test]

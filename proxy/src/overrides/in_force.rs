@@ -27,6 +27,8 @@ struct Entry {
     outcome: Overridden,
     keys: Option<Keys>,
     ends_ms: u64,
+    /// Its position in [`Census::list`].
+    listed: usize,
 }
 
 /// An override that a proxy holds, whether it counts or not.
@@ -153,16 +155,23 @@ impl InForce {
             return None;
         }
         self.search(flag, targeting_key, now_ms)
+            .map(|entry| entry.outcome)
     }
 
-    /// Never inlined, for most of the time there is no override at all.
-    #[inline(never)]
-    fn search(
+    /// As [`InForce::find`], with the override's position in [`Census::list`].
+    pub fn find_listed(
         &self,
         flag: FlagIndex,
         targeting_key: Option<&str>,
         now_ms: u64,
-    ) -> Option<Overridden> {
+    ) -> Option<(Overridden, usize)> {
+        self.search(flag, targeting_key, now_ms)
+            .map(|entry| (entry.outcome, entry.listed))
+    }
+
+    /// Never inlined, for most of the time there is no override at all.
+    #[inline(never)]
+    fn search(&self, flag: FlagIndex, targeting_key: Option<&str>, now_ms: u64) -> Option<&Entry> {
         let first = self.entries.partition_point(|entry| entry.flag < flag);
         self.entries[first..]
             .iter()
@@ -175,7 +184,6 @@ impl InForce {
                         (Some(_), None) => false,
                     }
             })
-            .map(|entry| entry.outcome)
     }
 
     /// Whether one of them is for named targeting keys, so that what is decided depends on the key
@@ -219,7 +227,10 @@ impl Census {
                             .map_or(entry.ends_ms, |end| end.min(entry.ends_ms)),
                     );
                     census.digests.push(document_digest(&known.document));
-                    entries.push(entry);
+                    entries.push(Entry {
+                        listed: census.list.len(),
+                        ..entry
+                    });
                     OverrideState::InForce
                 }
                 Ok(Some(_)) => OverrideState::Ignored(Ignored::TooMany),
@@ -293,6 +304,7 @@ fn resolve(known: &Known, snapshot: &Snapshot, place: Place<'_>) -> Result<Optio
         outcome,
         keys: document.keys.clone(),
         ends_ms: known.ends_ms,
+        listed: 0,
     }))
 }
 
