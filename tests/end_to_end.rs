@@ -7,6 +7,7 @@ mod canary;
 mod check;
 mod cohorts;
 mod context;
+mod decision_cache;
 mod demo;
 mod disk;
 mod explain;

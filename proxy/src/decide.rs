@@ -29,6 +29,11 @@ pub struct At {
 }
 
 impl At {
+    /// Whether nothing is stale that may be this old, in seconds; `None` may have any age.
+    pub(crate) fn is_within(self, stale_after: Option<u64>) -> bool {
+        stale_after.is_none_or(|after| self.moment().age().is_some_and(|age| age <= after))
+    }
+
     fn moment(self) -> Moment {
         Moment {
             now: self.now_ms / 1000,
