@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::context::{AttributeId, Attributes};
 use crate::document::{self, FlagSource};
-use crate::flag::{Flag, FlagSet, Targeting, VariantIndex};
+use crate::flag::{Flag, FlagSet, Flaw, Targeting, VariantIndex};
 use crate::gate::Gates;
 use crate::operator::Names;
 use crate::operator::build::{Builder, substituted};
@@ -16,7 +16,7 @@ use crate::pointer::{Pointer, join_pointer};
 use crate::problem::{Problem, Problems, Severity};
 
 /// What a spoiled flag's error message tells, at most.
-const MAX_FAULTS: usize = 5;
+const MAX_FLAWS: usize = 5;
 
 /// Compiles documents. One per process and writer: it numbers the attributes that rules read, and
 /// the numbers stay valid for every later snapshot.
@@ -85,13 +85,10 @@ impl Compiler {
             .since(first)
             .iter()
             .filter(|problem| problem.severity == Severity::Flag);
-        let own = own.map(|problem| format!("{}: {}", problem.path, problem.message).into());
-        let faults = source
-            .faults
-            .into_iter()
-            .chain(own)
-            .take(MAX_FAULTS)
-            .collect();
+        let own = own.map(|problem| Flaw::new(problem, set.find(&source, &problem.path)));
+        let own: Vec<Flaw> = own.take(MAX_FLAWS).collect();
+        let flaws = source.flaws.into_iter().chain(own).take(MAX_FLAWS);
+        let flaws = flaws.collect();
         let names = Names::new(source.variants.iter().map(|variant| &*variant.name));
         let default_variant = source.default_variant.and_then(|name| {
             let mut variants = source.variants.iter();
@@ -115,7 +112,7 @@ impl Compiler {
             names,
             gates: (!source.gates.is_empty()).then(|| Box::new(source.gates)),
             targeting,
-            faults,
+            flaws,
         }
     }
 
@@ -160,7 +157,7 @@ impl Compiler {
             problems,
         };
         let compiled = builder.build(place, rule);
-        if !source.faults.is_empty() {
+        if !source.flaws.is_empty() {
             return Targeting::Spoiled;
         }
         Targeting::Rule {
@@ -173,7 +170,7 @@ impl Compiler {
 
 impl Targeting {
     fn without_rule(source: &FlagSource<'_>) -> Self {
-        if source.faults.is_empty() {
+        if source.flaws.is_empty() {
             Self::None
         } else {
             Self::Spoiled
@@ -188,6 +185,19 @@ struct Set<'d> {
     /// Whether these are all there are: otherwise the document is refused for them.
     evaluators_known: bool,
     metadata: &'d Map<String, Value>,
+}
+
+impl Set<'_> {
+    /// What stands at a place of a rule of this flag, or of an evaluator.
+    fn find<'v>(&'v self, source: &FlagSource<'v>, place: &str) -> Option<&'v Value> {
+        if let Some(rest) = place.strip_prefix("/$evaluators/") {
+            let (name, rest) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+            let name = name.replace("~1", "/").replace("~0", "~");
+            return self.evaluators.get(&name)?.pointer(rest);
+        }
+        let rest = place.strip_prefix(&source.path)?;
+        source.targeting?.pointer(rest.strip_prefix("/targeting")?)
+    }
 }
 
 fn is_empty(value: &Value) -> bool {

@@ -1,13 +1,14 @@
 //! A flag and a flag set, compiled.
 
+use std::fmt;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
 use crate::context::AttributeId;
 use crate::gate::Gates;
-use crate::operator::Names;
 use crate::operator::build::Rule;
+use crate::operator::{Names, shown_json};
 use crate::problem::Problem;
 
 /// Position of a variant in [`Flag::variants`].
@@ -54,8 +55,35 @@ pub struct Flag {
     pub(crate) gates: Option<Box<Gates>>,
     /// What decides.
     pub(crate) targeting: Targeting,
-    /// Why it is spoiled, for people.
-    pub(crate) faults: Box<[Box<str>]>,
+    /// Why it, or a part of its rule, is spoiled: the first few.
+    pub(crate) flaws: Box<[Flaw]>,
+}
+
+/// What a flag is spoiled by, for people.
+#[derive(Debug)]
+pub(crate) struct Flaw {
+    /// JSON Pointer into the document.
+    pub(crate) place: Box<str>,
+    /// What stands there, as compact JSON, shortened.
+    pub(crate) expression: Box<str>,
+    /// What is wrong with it.
+    pub(crate) message: Box<str>,
+}
+
+impl Flaw {
+    pub(crate) fn new(problem: &Problem, there: Option<&Value>) -> Self {
+        Self {
+            place: problem.path.as_str().into(),
+            expression: shown_json(there.unwrap_or(&Value::Null)).into(),
+            message: problem.message.as_str().into(),
+        }
+    }
+}
+
+impl fmt::Display for Flaw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.message)
+    }
 }
 
 /// What decides a flag that is enabled.

@@ -17,6 +17,7 @@ use crate::context::{AttributeId, Attributes, Context};
 use crate::limits::{MAX_RULE_DEPTH, MAX_RULE_NODES};
 use crate::pointer::Pointer;
 use crate::problem::{Problem, Problems, Severity};
+pub(crate) use arguments::{complaint, is_operator};
 
 /// A compiled rule and what it reads.
 #[derive(Debug)]
@@ -249,12 +250,12 @@ impl Walk<'_> {
             if self.with.evaluators_known {
                 self.report(problem);
             }
-            return Err(self.unevaluable(argument, Fault::Parse));
+            return Err(self.unfollowed(|walk| walk.unevaluable(argument, Fault::Parse)));
         };
         if self.references.contains(&name.as_str()) {
             let problem = self.problem(format!("the evaluator {name:?} refers to itself"));
             self.report(problem.code(code::REFERENCE_CYCLE).help("break the cycle"));
-            return Err(self.expr(Op::Fault(Fault::Parse)));
+            return Err(self.unfollowed(|walk| walk.expr(Op::Fault(Fault::Parse))));
         }
         self.references.push(name);
         let mut place = Pointer::default();
@@ -265,6 +266,24 @@ impl Walk<'_> {
         self.place = back;
         self.references.pop();
         Ok(result)
+    }
+
+    /// What stands for a reference that cannot be followed, at its place.
+    fn unfollowed(&mut self, build: impl FnOnce(&mut Self) -> Expr) -> Expr {
+        self.inside(|walk| {
+            walk.site.push_key("$ref");
+            walk.operator_here(build)
+        })
+    }
+
+    /// Runs `build` for an operator, or what is to be told as one, that stands where the walk is.
+    fn operator_here<R>(&mut self, build: impl FnOnce(&mut Self) -> R) -> R {
+        let here = u32::try_from(self.sites.len()).expect("the number of sites is bounded");
+        self.sites.push(self.site.as_str().into());
+        let outer = std::mem::replace(&mut self.here, here);
+        let result = build(self);
+        self.here = outer;
+        result
     }
 
     /// Runs `build` with both pointers where they are, and puts them back afterwards.
@@ -287,9 +306,12 @@ impl Walk<'_> {
 
     /// An expression of the operator that is being compiled.
     fn expr(&self, op: Op) -> Expr {
-        let fallible = matches!(op, Op::Fault(_));
-        let site = self.here;
-        Expr { op, site, fallible }
+        Expr {
+            fallible: matches!(op, Op::Fault(_)),
+            site: self.here,
+            folded: false,
+            op,
+        }
     }
 }
 
@@ -341,6 +363,7 @@ fn fold(expr: Expr) -> Expr {
     match folded {
         Some(json) => Expr {
             op: Op::Literal(json),
+            folded: true,
             ..expr
         },
         None => expr,
