@@ -38,8 +38,19 @@ fn booleans_name_variants_too() {
     document["flags"]["a"]["variants"] = json!({ "true": 1, "false": 2 });
     document["flags"]["a"]["defaultVariant"] = json!("true");
     assert_eq!(lint(&document), NOTHING);
-    document["flags"]["a"]["targeting"] = json!({ "if": [{ "var": "x" }, true, "false"] });
-    assert_eq!(lint(&document), NOTHING);
+    for names in [
+        json!({ "if": [{ "var": "x" }, true, "false"] }),
+        json!({ "sem_ver": [{ "var": "x" }, "=", "1.0.0"] }),
+        // They leave a boolean what it is.
+        json!({ "max": [{ "var": "x" }, { "var": "y" }] }),
+        json!({ "min": [true] }),
+    ] {
+        document["flags"]["a"]["targeting"] = names;
+        assert_eq!(lint(&document), NOTHING, "{document}");
+    }
+    document["flags"]["a"]["targeting"] = json!({ "+": [{ "var": "x" }, 1] });
+    let expected = ["unknown-variant /flags/a/targeting"];
+    assert_eq!(lint(&document), expected);
 }
 
 #[test]
