@@ -161,6 +161,32 @@ async fn headers_that_cannot_be_are_errors() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn directories_inside_a_directory_are_told_and_not_read() {
+    let (_backend, home) = home().await;
+    for directory in ["flags/deep/er", "flags/texts", "flags/.git"] {
+        std::fs::create_dir_all(home.as_ref().join(directory)).expect("a directory");
+    }
+    home.write("flags/deep/er/broken.yaml", "flags: {");
+    home.write("flags/texts/notes.md", "Nothing to read.");
+    home.write("flags/.git/hidden.json", "{");
+    let outcome = check(&home, &["flags"]).succeeds().await;
+    let told = "\
+warning[skipped-directory]: this directory lies in another and is not looked into; a proxy reads no flag set in it
+--> flags/deep
+";
+    assert!(outcome.stdout.contains(told), "{outcome:?}");
+    let skipped = outcome.stdout.matches("skipped-directory").count();
+    assert_eq!(skipped, 1, "{outcome:?}");
+    check(&home, &["flags", "--strict"]).ends_with(1).await;
+    // What is named is read.
+    let outcome = check(&home, &["flags", "flags/deep/er"]).ends_with(1).await;
+    assert!(outcome.stdout.contains("broken.yaml"), "{outcome:?}");
+    // A refused file was looked at as well.
+    let counted = "checked 2 file(s) of flag sets: 1 error(s)";
+    assert!(outcome.stdout.contains(counted), "{outcome:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_is_not_there_and_no_argument_are_errors() {
     let (_backend, home) = home().await;
     let outcome = check(&home, &["--flags", "nowhere.yaml"])

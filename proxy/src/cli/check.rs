@@ -17,7 +17,7 @@ use crate::config::{Config, Inspected, Source};
 use crate::edge::{GeoFile, provided};
 use crate::finding::code::{UNKNOWN_ROUTE_FLAG, UNREADABLE_DATABASE};
 use crate::finding::{Finding, Level, quote};
-use crate::flag_files::{self, FlagFile};
+use crate::flag_files::{self, FlagFile, Read};
 use crate::wire::{self, WireProblem};
 
 /// Check a configuration and flag sets; every finding at once.
@@ -66,20 +66,21 @@ every kind of finding.";
 
 /// Exit code 1 where there is something to fail for.
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let (mut files, mut findings) = check(args);
+    let mut read = check(args);
     let mut fixed = Vec::new();
     if args.fix {
-        fixed = fix::all(&unpinned(&files, &findings));
+        fixed = fix::all(&unpinned(&read.files, &read.findings));
         if fixed.iter().any(Fix::is_done) {
-            (files, findings) = check(args);
+            read = check(args);
         }
-        findings.extend(fixed.iter().filter_map(Fix::failure));
-        findings.sort();
+        read.findings.extend(fixed.iter().filter_map(Fix::failure));
+        read.findings.sort();
     }
+    let findings = &read.findings;
     let outcome = Outcome {
-        findings: &findings,
+        findings,
         fixes: &fixed,
-        sets: files.len(),
+        files: read.looked_at,
         configuration: args.config.is_some(),
     };
     let format = if args.json { Format::Json } else { args.format };
@@ -97,7 +98,7 @@ pub(super) fn now() -> Option<u64> {
     u64::try_from(Timestamp::now().as_second()).ok()
 }
 
-fn check(args: &Args) -> (Vec<FlagFile>, Vec<Finding>) {
+fn check(args: &Args) -> Read {
     let mut findings = Vec::new();
     let mut paths = args.paths.clone();
     paths.extend(args.flags.iter().cloned());
@@ -124,7 +125,11 @@ fn check(args: &Args) -> (Vec<FlagFile>, Vec<Finding>) {
         now: now(),
         provided: provided.as_deref(),
     };
-    let (files, found) = flag_files::read_and_lint(&paths, &mut compiler, &world);
+    let Read {
+        files,
+        looked_at,
+        findings: found,
+    } = flag_files::read_and_lint(&paths, &mut compiler, &world);
     findings.extend(found);
     let snapshot = Snapshot::new(&compiler, files.iter().map(|file| file.set.clone()));
 
@@ -143,7 +148,11 @@ fn check(args: &Args) -> (Vec<FlagFile>, Vec<Finding>) {
     }
     findings.sort();
     findings.dedup();
-    (files, findings)
+    Read {
+        files,
+        looked_at,
+        findings,
+    }
 }
 
 /// The files that ask for a pin.

@@ -106,7 +106,8 @@ fn check(paths: &[PathBuf], records: &[Verified], reserved: &[String]) -> Checke
         now: look_at(),
         provided: None,
     };
-    let (files, mut findings) = flag_files::read_and_lint(paths, &mut sets.compiler, &world);
+    let read = flag_files::read_and_lint(paths, &mut sets.compiler, &world);
+    let (files, mut findings) = (read.files, read.findings);
     let before = sets.snapshot();
     for file in &files {
         sets.replace(file.set.clone());
