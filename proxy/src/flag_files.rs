@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use burgee_eval::fix::pin_bucketing;
 use burgee_eval::lint::{self, World};
 use burgee_eval::text::{self, Format, Locations, Parsed};
 use burgee_eval::{Compiler, FlagSet, Problem, SetProblem, Snapshot, code};
@@ -111,12 +112,10 @@ pub fn read_and_lint(paths: &[PathBuf], compiler: &mut Compiler, world: &World<'
             problems.extend(lint::yaml(&source.text));
         }
         let mut findings = source.place(&problems);
+        let is_refused = set.is_none();
         for finding in &mut findings {
             if finding.rule == code::UNPINNED_BUCKETING {
-                let shown = shell_word(&path.to_string_lossy());
-                let help =
-                    format!("run `burgee check --fix {shown}`, which pins what is served now");
-                finding.help = Some(help);
+                finding.help = Some(source.how_to_pin(is_refused));
             }
         }
         match set {
@@ -289,6 +288,22 @@ impl SourceFile {
             text,
             parsed,
         })
+    }
+
+    /// What to do about a missing pin.
+    fn how_to_pin(&self, is_refused: bool) -> String {
+        let shown = shell_word(&self.path.to_string_lossy());
+        match (pin_bucketing(&self.text, self.format), is_refused) {
+            (Ok(_), false) => {
+                format!("run `burgee check --fix {shown}`, which pins what is served now")
+            }
+            (Ok(_), true) => format!(
+                "mend what refuses the file, then run `burgee check --fix {shown}`, which pins what is served"
+            ),
+            (Err(error), _) => format!(
+                "write `bucketing: v3` into the metadata of the set by hand, for `--fix` cannot: {error}"
+            ),
+        }
     }
 
     /// `None`, where it is refused as a whole; with all its problems in either case.
