@@ -86,6 +86,23 @@ fn a_near_variant_is_suggested() {
 }
 
 #[test]
+fn a_constant_bucketing_value_splits_nobody() {
+    let said = |value: Value| {
+        let rule = json!({ "fractional": [value, ["on", 1], ["off", 1]] });
+        let document = set(&rule, &json!({}));
+        let found = lint::document(&document, &World::default());
+        let messages = found.iter().map(|problem| problem.message.clone());
+        messages.collect::<Vec<_>>()
+    };
+    let nobody = "the bucketing value is null: nobody gets a variant";
+    assert_eq!(said(json!(null)), [nobody]);
+    let constant = "the bucketing value is constant: it tells no user from another";
+    assert_eq!(said(json!("salt")), [constant]);
+    assert_eq!(said(json!({ "cat": ["a", "b"] })), [constant]);
+    assert_eq!(said(json!({ "var": "company" })), NOTHING);
+}
+
+#[test]
 fn attributes_that_are_never_provided() {
     let provided = ["targetingKey", "geo.country", "plan"].map(str::to_owned);
     let world = World {

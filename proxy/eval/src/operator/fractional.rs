@@ -81,7 +81,7 @@ impl Fractional {
 }
 
 fn no_unit() -> String {
-    "there is no bucketing value".to_owned()
+    "there is no bucketing value to hash (`v2` hashes only texts that are not empty)".to_owned()
 }
 
 fn found(bucket: u32, total: u32, start: u32, end: u32) -> String {
