@@ -9,6 +9,7 @@ mod cohorts;
 mod context;
 mod demo;
 mod disk;
+mod elsewhere;
 mod explain;
 mod files;
 mod forgery;

@@ -277,6 +277,7 @@ mod tests {
             revision: HeaderValue::from_static("0123456789abcdef"),
             sets: Vec::new(),
             override_list: Vec::new(),
+            known: Box::default(),
             conflicts: Vec::new(),
         };
         let admin = Admin {

@@ -10,7 +10,7 @@ use arc_swap::{ArcSwap, Guard};
 use burgee_eval::{Conflict, Snapshot};
 use http::HeaderValue;
 
-use crate::overrides::{InForce, OverrideStatus};
+use crate::overrides::{Census, InForce, Known, OverrideStatus, Place};
 use crate::registry::Kind;
 use crate::wire::RouteFlags;
 
@@ -29,10 +29,21 @@ pub struct State {
     pub sets: Vec<SetStatus>,
     /// One for every override that is known, for `/snapshot` and `override list`.
     pub override_list: Vec<OverrideStatus>,
+    /// Those of them that have not ended, wherever they count: what [`State::overrides_in`] goes by.
+    pub known: Box<[Arc<Known>]>,
     /// What was refused and has no row elsewhere, newest first.
     pub refused: Vec<Refusal>,
     /// Flags that two sets define.
     pub conflicts: Vec<Conflict>,
+}
+
+impl State {
+    /// The overrides in force in another region or cluster, as far as this proxy reads the logs in which
+    /// they stand. Takes time in proportion to all that are known; never for a request.
+    pub fn overrides_in(&self, place: Place<'_>, now_ms: u64) -> InForce {
+        let known = self.known.iter().map(AsRef::as_ref);
+        Census::take(known, &self.snapshot, place, now_ms).in_force
+    }
 }
 
 /// What is known of one flag set.
