@@ -145,6 +145,9 @@ impl Ingest {
             // A clock that was set back must not make old news look fresh for long.
             store.loaded_from_disk(kind, current_at_ms.min(now_ms()));
         }
+        for (kind, why) in loaded.incomplete {
+            store.not_loaded_from_disk(kind, why);
+        }
         (ingest, store)
     }
 

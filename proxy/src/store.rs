@@ -2,8 +2,8 @@
 //!
 //! Only `ingest` publishes. A request loads the state once and keeps it to its end.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
@@ -108,6 +108,8 @@ pub struct Store {
 struct Freshness {
     /// Synced once, or loaded from disk whole.
     ready: AtomicBool,
+    /// Why what the disk holds of it does not make it ready.
+    unusable: OnceLock<String>,
     /// Unix milliseconds at which the source last said that nothing is pending, before a restart
     /// included; 0: never.
     current_at_ms: AtomicU64,
@@ -163,6 +165,11 @@ impl Store {
         self.freshness(kind).ready.load(Ordering::Acquire)
     }
 
+    /// Why what the disk holds of one kind is not all of it, for people; where there is something to say.
+    pub fn unusable_on_disk(&self, kind: Kind) -> Option<&str> {
+        self.freshness(kind).unusable.get().map(String::as_str)
+    }
+
     /// Unix milliseconds at which the whole state was last known to be current: the older of flag
     /// sets and overrides. After a restart, what the disk remembers. `None`: never.
     pub fn current_at_ms(&self) -> Option<u64> {
@@ -199,6 +206,11 @@ impl Store {
             .current_at_ms
             .store(current_at_ms, Ordering::Release);
         freshness.ready.store(true, Ordering::Release);
+    }
+
+    /// Says why the disk was no ground for readiness; the first reason stays. For `ingest` alone.
+    pub(crate) fn not_loaded_from_disk(&self, kind: Kind, why: String) {
+        self.freshness(kind).unusable.get_or_init(|| why);
     }
 
     /// Says that the source had nothing pending of one kind at `now_ms`. For `ingest` alone.
