@@ -10,6 +10,7 @@ mod context;
 mod decision_cache;
 mod demo;
 mod disk;
+mod elsewhere;
 mod explain;
 mod files;
 mod forgery;

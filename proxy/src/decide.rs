@@ -66,7 +66,7 @@ impl<'s, 'c> Deciding<'s, 'c> {
             snapshot: &state.snapshot,
             context,
             moment: at.moment(),
-            standing: Standing::new(state, at),
+            standing: Standing::new(&state.overrides, at),
         }
     }
 
@@ -86,39 +86,41 @@ impl<'s, 'c> Deciding<'s, 'c> {
     }
 }
 
-/// The decision of an override, where one is in force for this flag and targeting key.
+/// The decision of an override, where one of `overrides` is in force for this flag and targeting key.
 pub fn overridden<'s>(
     state: &'s State,
+    overrides: &InForce,
     flag: FlagIndex,
     context: &Context<'_>,
     at: At,
 ) -> Option<Decision<'s>> {
-    let overridden = Standing::new(state, at).find(flag, context)?;
+    let overridden = Standing::new(overrides, at).find(flag, context)?;
     Some(Decision::overridden(state.snapshot.flag(flag), overridden))
 }
 
-/// What [`decide`] does where no override stands for the flag itself, told. An override of a flag that
-/// it requires counts.
+/// What [`decide`] does where no override stands for the flag itself, told. One of `overrides` for a
+/// flag that it requires counts.
 pub fn explain<'s>(
     state: &'s State,
+    overrides: &InForce,
     flag: FlagIndex,
     context: &Context<'_>,
     at: At,
 ) -> Explanation<'s> {
-    let standing = Standing::new(state, at);
+    let standing = Standing::new(overrides, at);
     explain_with(&state.snapshot, flag, context, at.moment(), &standing)
 }
 
-/// The overrides in force at one moment.
+/// Overrides that are in force somewhere, at one moment.
 struct Standing<'s> {
     overrides: &'s InForce,
     now_ms: u64,
 }
 
 impl<'s> Standing<'s> {
-    fn new(state: &'s State, at: At) -> Self {
+    fn new(overrides: &'s InForce, at: At) -> Self {
         Self {
-            overrides: &state.overrides,
+            overrides,
             now_ms: at.now_ms,
         }
     }

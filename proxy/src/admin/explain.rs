@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::{Admin, Answer, respond_json};
 use crate::decide::{At, SyncedAt, SyncedAtError, explain, lifecycle, overridden};
+use crate::overrides::Place;
 
 /// What is asked.
 #[derive(Debug, Deserialize)]
@@ -94,8 +95,12 @@ pub(super) fn answer(admin: &Admin, question: &Question) -> Answer {
     };
     let asked = admin.place(&question.context);
     let context = Context::from_json(state.snapshot.attributes(), &asked);
-    let overridden = overridden(&state, index, &context, at);
-    let explanation = explain(&state, index, &context, at);
+    let elsewhere = admin
+        .elsewhere(&asked)
+        .map(|place| state.overrides_in(place, unix_ms()));
+    let overrides = elsewhere.as_ref().unwrap_or(&state.overrides);
+    let overridden = overridden(&state, overrides, index, &context, at);
+    let explanation = explain(&state, overrides, index, &context, at);
     let decision = overridden.unwrap_or(explanation.decision);
     let mut told = describe(&decision);
     told["set"] = json!(&*decision.flag.set);
@@ -124,6 +129,14 @@ impl Admin {
             }
         }
         context.into()
+    }
+
+    /// Where the context is, unless that is where this proxy is. What is no text names no region.
+    fn elsewhere<'c>(&self, context: &'c Value) -> Option<Place<'c>> {
+        let name = |member: &str| context[member].as_str().unwrap_or_default();
+        let (region, cluster) = (name("region"), name("cluster"));
+        let is_here = region == self.region && cluster == self.cluster;
+        (!is_here).then_some(Place { region, cluster })
     }
 }
 

@@ -56,6 +56,7 @@ fn state(overrides: &[Known]) -> State {
         revision: HeaderValue::from_static("0123456789abcdef"),
         sets: Vec::new(),
         override_list: Vec::new(),
+        known: Box::default(),
         refused: Vec::new(),
         conflicts: Vec::new(),
     }
@@ -88,7 +89,7 @@ fn served(state: &State, key: &str, user: &str, at: At) -> (String, Reason) {
     context.set_targeting_key(user);
     let decision = decide(state, flag, &context, at);
     if decision.reason != Reason::Override {
-        let explained = explain(state, flag, &context, at).decision;
+        let explained = explain(state, &state.overrides, flag, &context, at).decision;
         assert_eq!(
             (explained.variant, explained.reason),
             (decision.variant, decision.reason)

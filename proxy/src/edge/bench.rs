@@ -84,6 +84,7 @@ impl Bench {
             revision: HeaderValue::from_static("0123456789abcdef"),
             sets: Vec::new(),
             override_list: Vec::new(),
+            known: Box::default(),
             refused: Vec::new(),
             conflicts: Vec::new(),
         };

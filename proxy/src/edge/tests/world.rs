@@ -228,6 +228,7 @@ fn state(config: &Config) -> State {
         revision: HeaderValue::from_static(REVISION),
         sets: Vec::new(),
         override_list: Vec::new(),
+        known: Box::default(),
         refused: Vec::new(),
         conflicts: Vec::new(),
     }
