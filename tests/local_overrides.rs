@@ -131,6 +131,49 @@ async fn a_record_of_another_environment_means_nothing_here() {
     assert_eq!(proxy.snapshot().await["refused"], json!([]));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_of_another_regions_log_is_refused_for_that() {
+    let mut nats = Nats::start().await;
+    nats.init().await;
+    let init = nats.operator(["registry", "init"]);
+    init.variable("BURGEE_REGION", "us").succeeds().await;
+    nats.push("set", &json!({ "a": constant("on") })).await;
+    let backend = Backend::start("stable").await;
+    let mut source = nats.source();
+    source["nats"]["local_overrides"] = json!("overrides/");
+    let keys = json!({ "source": source, "region": "us", "cluster": "us-1" });
+    let home = Home::serving(&backend, &["a"], &keys);
+    let proxy = home.start().await;
+    nats.kill().await;
+
+    operator(&home, &SET).succeeds().await;
+    let refused = eventually("it is shown", async || {
+        proxy.snapshot().await["refused"].get(0).cloned()
+    })
+    .await;
+    assert_eq!(refused["reason"], "log", "{refused}");
+    let message = refused["message"].to_string();
+    for part in [
+        "BURGEE_OVERRIDES_EU",
+        "is BURGEE_OVERRIDES_US:",
+        "`override_regions`",
+        "BURGEE_REGION",
+    ] {
+        assert!(message.contains(part), "{part}: {refused}");
+    }
+    let labels = [("reason", "log")];
+    proxy
+        .metric("burgee_override_rejected_total", &labels, |count| {
+            count > 0.5
+        })
+        .await;
+    operator(&home, &SET)
+        .variable("BURGEE_REGION", "us")
+        .succeeds()
+        .await;
+    proxy.serves("u", "x-flag-a", Some("off")).await;
+}
+
 /// As a fresh clone with `config/nats.yaml`: nobody has made the directory.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_directory_that_is_not_there_is_no_reason_not_to_serve() {

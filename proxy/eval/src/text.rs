@@ -12,6 +12,7 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 pub(crate) use self::json::STRICT;
+pub(crate) use self::yaml::plain_scalar;
 use crate::limits::{MAX_KEY_BYTES, MAX_NESTING, MAX_PROBLEMS, MAX_TEXT_BYTES};
 
 /// How a text is written.

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::{Admin, Answer, respond_json};
 use crate::decide::{At, SyncedAt, SyncedAtError, explain, lifecycle, overridden};
-use crate::overrides::OverrideStatus;
+use crate::overrides::{OverrideStatus, Place};
 
 /// What is asked.
 #[derive(Debug, Deserialize)]
@@ -95,8 +95,15 @@ pub(super) fn answer(admin: &Admin, question: &Question) -> Answer {
     };
     let asked = admin.place(&question.context);
     let context = Context::from_json(state.snapshot.attributes(), &asked);
-    let explanation = explain(&state, index, &context, at);
-    let overridden = overridden(&state, index, &context, at);
+    let elsewhere = admin
+        .elsewhere(&asked)
+        .map(|place| state.overrides_in(place, unix_ms()));
+    let (overrides, list) = match &elsewhere {
+        Some(census) => (&census.in_force, &census.list),
+        None => (&state.overrides, &state.override_list),
+    };
+    let explanation = explain(&state, overrides, index, &context, at);
+    let overridden = overridden(&state, overrides, index, &context, at);
     let decision = overridden.map_or(explanation.decision, |(decision, _)| decision);
     let mut told = describe(&decision);
     told["set"] = json!(&*decision.flag.set);
@@ -106,7 +113,8 @@ pub(super) fn answer(admin: &Admin, question: &Question) -> Answer {
     }
     match overridden {
         None => told["steps"] = json!(explanation.steps),
-        Some((decision, by)) => {
+        Some((decision, listed)) => {
+            let by = &list[listed];
             told["override"] = json!(by);
             told["steps"] = json!([override_step(&decision, by)]);
             let mut without = describe(&explanation.decision);
@@ -167,6 +175,14 @@ impl Admin {
             }
         }
         context.into()
+    }
+
+    /// Where the context is, unless that is where this proxy is. What is no text names no region.
+    fn elsewhere<'c>(&self, context: &'c Value) -> Option<Place<'c>> {
+        let name = |member: &str| context[member].as_str().unwrap_or_default();
+        let (region, cluster) = (name("region"), name("cluster"));
+        let is_here = region == self.region && cluster == self.cluster;
+        (!is_here).then_some(Place { region, cluster })
     }
 }
 

@@ -56,6 +56,7 @@ fn state(overrides: &[Known]) -> State {
         revision: HeaderValue::from_static("0123456789abcdef"),
         sets: Vec::new(),
         override_list: census.list,
+        known: Box::default(),
         refused: Vec::new(),
         conflicts: Vec::new(),
     }
@@ -88,7 +89,7 @@ fn served(state: &State, key: &str, user: &str, at: At) -> (String, Reason) {
     context.set_targeting_key(user);
     let decision = decide(state, flag, &context, at);
     if decision.reason != Reason::Override {
-        let explained = explain(state, flag, &context, at).decision;
+        let explained = explain(state, &state.overrides, flag, &context, at).decision;
         assert_eq!(
             (explained.variant, explained.reason),
             (decision.variant, decision.reason)
@@ -192,7 +193,9 @@ fn an_override_that_decides_is_told() {
     let told = |user: &str, now_ms: u64| {
         let mut context = Context::new(state.snapshot.attributes());
         context.set_targeting_key(user);
-        let (decision, by) = overridden(&state, flag, &context, at(now_ms)).expect("it stands");
+        let standing = overridden(&state, &state.overrides, flag, &context, at(now_ms));
+        let (decision, listed) = standing.expect("it stands");
+        let by = &state.override_list[listed];
         assert_eq!(
             (decision.variant_name(), &*by.flag),
             (by.variant.as_deref(), "base")

@@ -22,7 +22,7 @@ pub struct IngestMetrics {
 }
 
 /// Why a record or a file is refused, whatever its kind.
-const REFUSED: [&str; 13] = [
+const REFUSED: [&str; 14] = [
     "too_large",
     "malformed",
     "not_canonical",
@@ -30,6 +30,7 @@ const REFUSED: [&str; 13] = [
     "signatures",
     "record",
     "environment",
+    "log",
     "subject",
     "unreadable",
     "future",

@@ -19,6 +19,8 @@ pub const MAX_IN_FORCE: usize = 1_000;
 pub struct InForce {
     /// Sorted by flag, then by precedence, the strongest first.
     entries: Box<[Entry]>,
+    /// When each of them ends, in order.
+    ends_ms: Box<[u64]>,
 }
 
 #[derive(Debug)]
@@ -192,6 +194,12 @@ impl InForce {
         self.entries.iter().any(|entry| entry.keys.is_some())
     }
 
+    /// How many of them have ended. While that number is the same, the same ones count.
+    #[inline]
+    pub fn ended(&self, now_ms: u64) -> usize {
+        self.ends_ms.partition_point(|end| *end <= now_ms)
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.entries.len()
@@ -221,11 +229,6 @@ impl Census {
         for known in known {
             let state = match resolve(known, snapshot, place) {
                 Ok(Some(entry)) if entries.len() < MAX_IN_FORCE => {
-                    census.next_end_ms = Some(
-                        census
-                            .next_end_ms
-                            .map_or(entry.ends_ms, |end| end.min(entry.ends_ms)),
-                    );
                     census.digests.push(document_digest(&known.document));
                     entries.push(Entry {
                         listed: census.list.len(),
@@ -241,8 +244,12 @@ impl Census {
         }
         entries.sort_by_key(|entry| entry.flag); // Stable: keeps the order of precedence within a flag.
         census.digests.sort_unstable();
+        let mut ends_ms: Box<[u64]> = entries.iter().map(|entry| entry.ends_ms).collect();
+        ends_ms.sort_unstable();
+        census.next_end_ms = ends_ms.first().copied();
         census.in_force = InForce {
             entries: entries.into(),
+            ends_ms,
         };
         census
     }

@@ -14,7 +14,7 @@ use crate::pointer::Pointer;
 use crate::problem::Problems;
 
 /// Operators whose result depends on their arguments alone.
-const PURE: [&str; 25] = [
+pub(super) const PURE: [&str; 25] = [
     "==",
     "!=",
     "===",

@@ -224,10 +224,7 @@ fn other<'a, T: Tracer>(
             let b = run(b, scope, tracer)?;
             sem_ver::sem_ver(a, operator, b, &scope.steps)?.map_or(Operand::Null, Operand::Bool)
         }
-        Op::Timestamp => {
-            tracer.note(|| format!("$flagd.timestamp is {}", scope.timestamp().shown()));
-            scope.timestamp()
-        }
+        Op::Timestamp => timestamp(scope, tracer),
         Op::Context => Operand::Context,
         Op::Flagd => Operand::Flagd,
         Op::List(items) => {
@@ -288,6 +285,14 @@ fn rare<'a, T: Tracer>(
         Op::Loop(inner) => inner.run(scope, tracer),
         _ => unreachable!("`frequent` and `other` have evaluated everything else"),
     }
+}
+
+/// `var` of `$flagd.timestamp`.
+#[inline]
+fn timestamp<'a, T: Tracer>(scope: &Scope<'a>, tracer: &mut T) -> Operand<'a> {
+    let now = scope.timestamp();
+    tracer.note(|| format!("$flagd.timestamp is {}", now.shown()));
+    now
 }
 
 /// `var` inside a loop.

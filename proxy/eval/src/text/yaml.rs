@@ -13,6 +13,7 @@ use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Tag};
 use serde_json::{Map, Value};
 
 use self::advice::advise;
+pub(crate) use self::scalar::plain_scalar;
 use self::scalar::{check_tag, resolve};
 use super::{
     Location, Locations, Parsed, Parts, Place, SyntaxError, SyntaxErrors, key_problem, too_deep,

@@ -25,8 +25,8 @@ pub(super) enum Format {
 pub(super) struct Outcome<'o> {
     pub(super) findings: &'o [Finding],
     pub(super) fixes: &'o [Fix],
-    /// How many flag sets could be read.
-    pub(super) sets: usize,
+    /// How many files of flag sets were looked at.
+    pub(super) files: usize,
     /// Whether a configuration was checked as well.
     pub(super) configuration: bool,
 }
@@ -92,9 +92,9 @@ fn write(outcome: &Outcome<'_>, format: Format, to: &mut io::StdoutLock<'_>) -> 
     } else {
         ""
     };
-    let sets = outcome.sets;
+    let files = outcome.files;
     writeln!(
         to,
-        "checked {configuration}{sets} flag set(s): {errors} error(s), {warnings} warning(s)"
+        "checked {configuration}{files} file(s) of flag sets: {errors} error(s), {warnings} warning(s)"
     )
 }

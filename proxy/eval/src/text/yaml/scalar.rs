@@ -102,6 +102,11 @@ fn plain(text: Cow<'_, str>, at: Location) -> Result<Value, SyntaxError> {
     }
 }
 
+/// What a scalar without quotes and tag says; `None` where that is nothing that can be read.
+pub(crate) fn plain_scalar(text: &str) -> Option<Value> {
+    plain(Cow::Borrowed(text), Location::START).ok()
+}
+
 /// Integers in decimal, octal (`0o`) and hexadecimal (`0x`), and floats. `unsigned` is without sign.
 fn is_number(text: &str, unsigned: &str) -> bool {
     let digits = |prefix: &str, radix: u32| {
