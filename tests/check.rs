@@ -102,6 +102,12 @@ async fn syntax_errors_have_their_line() {
         .ends_with(1)
         .await;
     assert!(outcome.text().contains("set.json:3:"), "{}", outcome.text());
+    let json = check(&home, &["--flags", "flags/set.json", "--json"]);
+    let json = json.ends_with(1).await.json();
+    let finding = &json["findings"][0];
+    assert_eq!(finding["rule"], "syntax", "{json}");
+    let help = finding["help"].as_str().unwrap_or_default();
+    assert!(help.starts_with("write a string in double"), "{json}");
     home.write("burgee.yaml", "region: eu\ncluster: [\n");
     let outcome = check(&home, &["--config", "burgee.yaml"])
         .ends_with(1)

@@ -233,7 +233,7 @@ fn syntax_errors() {
         };
         let all = errors(MAX_PROBLEMS);
         assert_eq!(all.len(), MAX_PROBLEMS);
-        assert!(all.iter().all(|error| error.message.contains("remove one")));
+        assert!(all.iter().all(|error| error.help.contains("remove one")));
         let some = errors(MAX_PROBLEMS + 7);
         assert_eq!(some.len(), MAX_PROBLEMS + 1);
         let last = &some[MAX_PROBLEMS];
