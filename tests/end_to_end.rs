@@ -3,6 +3,7 @@
 //! `./test` brings what they need and runs them; `cargo test -p burgee-tests --test end_to_end canary`
 //! runs one topic. Each test is named for what it proves.
 
+mod asking;
 mod canary;
 mod check;
 mod cohorts;
@@ -10,7 +11,6 @@ mod context;
 mod decision_cache;
 mod demo;
 mod disk;
-mod elsewhere;
 mod explain;
 mod files;
 mod forgery;

@@ -1,6 +1,6 @@
 //! Changing flags through the registry.
 
-use burgee_tests::{Backend, Home, Nats, Relay, constant, eventually};
+use burgee_tests::{Backend, Home, Nats, Relay, constant, delivered, eventually};
 use serde_json::json;
 
 async fn registry() -> (Nats, Backend, Home) {
@@ -232,6 +232,34 @@ async fn a_set_that_another_one_requires_is_not_deleted_unless_forced() {
     assert!(outcome.stderr.contains(breaks), "{outcome:?}");
     let outcome = nats.operator(delete("two")).succeeds().await;
     assert!(!outcome.stderr.contains("breaks"), "{outcome:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_push_that_renames_a_variant_names_every_flag_that_it_would_break() {
+    let (nats, _backend, _home) = registry().await;
+    let flag = |name: &str| json!({ "cart": { "state": "ENABLED", "variants": { name: true, "off": false }, "defaultVariant": name } });
+    nats.push("cart", &flag("on")).await;
+    for requiring in ["checkout", "gifts"] {
+        let flags = json!({ requiring: constant("on") });
+        let delivery = json!({ requiring: { "requires": { "cart": ["on"] } } });
+        nats.push_text(requiring, &delivered(&flags, &delivery))
+            .await;
+    }
+    let path = nats.document("cart", &flag("enabled"));
+    let outcome = nats.operator(["flags", "push", &path]).ends_with(1).await;
+    for requiring in ["checkout", "gifts"] {
+        let told = format!(
+            "break the flag set \"{requiring}\" of the log: \"cart\" has no variant \"on\", which \"{requiring}\" requires"
+        );
+        // As one line, for it is drawn to the width of a terminal.
+        let text: Vec<String> = outcome
+            .text()
+            .split_whitespace()
+            .map(str::to_owned)
+            .collect();
+        assert!(text.join(" ").contains(&told), "{told}\n{outcome:?}");
+    }
+    assert_eq!(records(&nats).await, 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -15,6 +15,7 @@ mod compiling;
 mod disk;
 mod ledger;
 mod metrics;
+mod problems;
 mod refusals;
 mod revision;
 mod sets;
@@ -140,6 +141,7 @@ impl Ingest {
             unsaved: BTreeMap::new(),
             saving: None,
         };
+        problems::tell(&[], ingest.snapshot.problems());
         ingest.publish();
         for (kind, current_at_ms) in loaded.whole {
             // A clock that was set back must not make old news look fresh for long.
@@ -285,7 +287,8 @@ impl Ingest {
 
     fn compiled(&mut self, compiled: Compiled) {
         self.compiler = Some(compiled.compiler);
-        self.snapshot = Arc::new(compiled.snapshot);
+        let before = std::mem::replace(&mut self.snapshot, Arc::new(compiled.snapshot));
+        problems::tell(before.problems(), self.snapshot.problems());
         let keep = self.sets.apply(compiled.results, &mut self.refusals);
         self.unsaved
             .extend(keep.into_iter().map(|kept| (kept.slot(), kept)));

@@ -76,7 +76,7 @@ fn a_prerequisite_counts_as_it_is_served() {
         problems(&snapshot),
         [
             "a /delivery/nowhere=on/requires/nowhere there is no flag \"nowhere\", which \"nowhere=on\" requires",
-            "a /delivery/on=nope/requires/on/0 \"on\" has no variant \"nope\"",
+            "a /delivery/on=nope/requires/on/0 \"on\" has no variant \"nope\", which \"on=nope\" requires",
         ]
     );
 }

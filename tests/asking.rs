@@ -1,6 +1,7 @@
-//! What a proxy answers about another region or cluster than its own.
+//! What `/explain` on the admin listener answers and refuses: about another region or cluster than the
+//! proxy's own, above all.
 
-use burgee_tests::{Backend, Home, Nats, Proxy, constant, delivered, eventually};
+use burgee_tests::{Backend, Home, Nats, Proxy, constant, delivered, eventually, flag_set};
 use serde_json::{Value, json};
 
 const PLACES: [(&str, &str); 3] = [("eu", "eu-1"), ("eu", "eu-2"), ("us", "us-1")];
@@ -82,4 +83,26 @@ async fn an_answer_about_another_place_is_the_one_given_there() {
         .zip(expected)
         .flat_map(|(place, reasons)| reasons.map(|reason| format!("{} \"{reason}\"", place.1)));
     assert_eq!(reasons, expected.collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_context_that_is_no_object_is_not_a_question() {
+    let backend = Backend::start("stable").await;
+    let home = Home::serving(&backend, &[], &json!({}));
+    home.write("flags/set.json", &flag_set(&json!({ "a": constant("on") })));
+    let proxy = home.start().await;
+    for context in [json!([]), json!("x"), json!(5), Value::Null] {
+        let body = json!({ "flag": "a", "context": context }).to_string();
+        let query = context.to_string().replace('"', "%22");
+        let query = format!("/explain?flag=a&context={query}");
+        let asked = [
+            proxy.admin("/explain").post(&body).send().await,
+            proxy.admin(&query).send().await,
+        ];
+        for answer in asked {
+            assert_eq!(answer.status, 400, "{context}");
+            let text = answer.text();
+            assert!(text.contains("`context` must be a JSON object"), "{text}");
+        }
+    }
 }
