@@ -147,12 +147,11 @@ impl Walk {
 fn taken_for(text: &str, value: &Value, is_key: bool) -> Option<&'static str> {
     match read(text) {
         Reading::Text => (!value.is_string()).then_some("a string"),
-        Reading::Null => None,
+        Reading::Null | Reading::Integer(_, Notation::Plain) => None,
         // As a key, `true` is no string in 1.1, but becomes one on the way to JSON.
         Reading::Boolean(_) if matches!(&*text.to_ascii_lowercase(), "true" | "false") => None,
         Reading::Boolean(true) => Some("true"),
         Reading::Boolean(false) => Some("false"),
-        Reading::Integer(_, Notation::Plain) => None,
         Reading::Integer(read, notation) => {
             let is_same = match value {
                 Value::Number(number) => read.is_some() && number.as_i128() == read,
