@@ -27,6 +27,19 @@ async fn the_shipped_samples_pass() {
     assert!(repository().join("config/quickstart.yaml").is_file());
 }
 
+/// Whoever begins with it meets no warning.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_set_in_the_readme_passes_strictly() {
+    let (_backend, home) = home().await;
+    let readme = std::fs::read_to_string(repository().join("README.md")).expect("a text");
+    let (_, sample) = readme.split_once("```yaml\n").expect("a sample");
+    let (sample, _) = sample.split_once("```").expect("its end");
+    home.write("flags/readme.yaml", sample);
+    let outcome = check(&home, &["flags/readme.yaml", "--strict"]);
+    let outcome = outcome.succeeds().await;
+    assert!(outcome.stdout.contains("0 error(s), 0 warning(s)"));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_right_passes_and_says_what_was_checked() {
     let (_backend, home) = home().await;

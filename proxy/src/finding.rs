@@ -18,7 +18,7 @@ use burgee_eval::{Problem, Severity};
 
 use crate::printable::printable;
 
-pub(crate) use draw::{Colours, draw, tell};
+pub(crate) use draw::{Canvas, draw, tell};
 pub(crate) use excerpt::Excerpt;
 pub(crate) use sarif::sarif;
 

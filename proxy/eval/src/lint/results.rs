@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::constant::{self, fold};
 use super::part::{Evaluators, Part};
@@ -74,8 +74,11 @@ pub(super) fn rules<'d>(rules: &[Rule<'d>], evaluators: Evaluators<'d>, findings
         findings,
     };
     let mut wrong: BTreeMap<(String, String), Wrong<'_, '_>> = BTreeMap::new();
-    // Without a variant that could be read there is another problem.
-    for rule in rules.iter().filter(|rule| !rule.variants.is_empty()) {
+    for rule in rules {
+        // Without a variant that could be read there is another problem; `{}` is no rule at all.
+        if rule.variants.is_empty() || rule.part.value.as_object().is_some_and(Map::is_empty) {
+            continue;
+        }
         results.each(&rule.part, &mut |path, what| {
             let Some(message) = what.objection(&rule.variants) else {
                 return;
@@ -184,7 +187,7 @@ impl<'d> Results<'d, '_> {
             return;
         }
         match part.value {
-            Value::Object(_) => self.each_of_operation(part, found),
+            Value::Object(members) if !members.is_empty() => self.each_of_operation(part, found),
             value => found(&part.path, What::Constant(Cow::Borrowed(value))),
         }
         self.findings.leave();

@@ -239,7 +239,7 @@ impl Walk<'_> {
             .as_str()
             .and_then(|name| evaluators.get_key_value(name));
         let Some((name, rule)) = found else {
-            let problem = self.problem(format!("there is no evaluator {argument}"));
+            let problem = self.problem_of_reference(format!("there is no evaluator {argument}"));
             let problem = problem.code(code::UNKNOWN_REFERENCE);
             let problem = match argument.as_str() {
                 Some(name) if !evaluators.is_empty() => {
@@ -253,7 +253,8 @@ impl Walk<'_> {
             return Err(self.unfollowed(|walk| walk.unevaluable(argument, Fault::Parse)));
         };
         if self.references.contains(&name.as_str()) {
-            let problem = self.problem(format!("the evaluator {name:?} refers to itself"));
+            let message = format!("the evaluator {name:?} refers to itself");
+            let problem = self.problem_of_reference(message);
             self.report(problem.code(code::REFERENCE_CYCLE).help("break the cycle"));
             return Err(self.unfollowed(|walk| walk.expr(Op::Fault(Fault::Parse))));
         }
@@ -298,6 +299,13 @@ impl Walk<'_> {
     /// Something at the current place that spoils the flag.
     fn problem(&self, message: impl Into<String>) -> Problem {
         Problem::new(Severity::Flag, self.place.as_str(), message).of(self.with.flag_key)
+    }
+
+    /// Of the `$ref` in the object at which the walk stands.
+    fn problem_of_reference(&self, message: impl Into<String>) -> Problem {
+        let mut problem = self.problem(message);
+        problem.path.push_str("/$ref");
+        problem
     }
 
     fn report(&mut self, problem: Problem) {

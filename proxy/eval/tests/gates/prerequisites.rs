@@ -234,3 +234,18 @@ fn an_override_of_a_member_of_a_cycle_is_seen_from_outside_of_it() {
     assert_eq!(under("out"), MET);
     assert_eq!(under("b"), UNMET);
 }
+
+/// A flag that requires itself would be a cycle.
+#[test]
+fn a_flag_is_not_suggested_to_itself() {
+    let requires = |missing: &str| json!({ "new-cart": { "requires": { missing: ["on"] } } });
+    let suggested = |flags: Json| {
+        let snapshot = one(flags, requires("new-cert"));
+        let help = snapshot.problems()[0].problem.help.clone();
+        help.expect("what to do")
+    };
+    let alone = suggested(json!({ "new-cart": flag("on") }));
+    assert!(alone.starts_with("define it"), "{alone}");
+    let beside = suggested(json!({ "new-cart": flag("on"), "new-certs": flag("on") }));
+    assert_eq!(beside, "did you mean \"new-certs\"?");
+}

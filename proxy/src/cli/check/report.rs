@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use serde::Serialize;
 
 use super::fix::Fix;
-use crate::finding::{Colours, Finding, Level, draw, sarif};
+use crate::finding::{Canvas, Finding, Level, draw, sarif};
 
 /// How to answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -78,9 +78,9 @@ fn write(outcome: &Outcome<'_>, format: Format, to: &mut io::StdoutLock<'_>) -> 
             }
         }
         Format::Human => {
-            let colours = Colours::of(to);
+            let canvas = Canvas::of(to);
             for finding in outcome.findings {
-                writeln!(to, "{}\n", draw(finding, colours))?;
+                writeln!(to, "{}\n", draw(finding, canvas))?;
             }
         }
     }

@@ -65,7 +65,7 @@ impl<'s> Node<'s> {
                     "there is no flag {:?}, which {:?} requires",
                     requires.key, flag.key
                 );
-                let help = match found.nearest(&requires.key, flags) {
+                let help = match found.nearest(&requires.key, flag, flags) {
                     Some(nearest) => format!("did you mean {nearest:?}?"),
                     None => "define it, or take it out; look at all flag sets together".to_owned(),
                 };
