@@ -26,6 +26,7 @@ use crate::wire::{self, WireProblem};
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 #[command(group = ArgGroup::new("what").args(["paths", "config", "flags"]).required(true).multiple(true))]
+#[allow(clippy::struct_excessive_bools)] // Switches of a command line are independent of each other.
 pub(super) struct Args {
     /// Flag sets, and directories of them.
     #[arg(value_name = "FILE_OR_DIRECTORY")]

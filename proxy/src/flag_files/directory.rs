@@ -19,9 +19,12 @@ const MAX_ENTRIES: usize = 10_000;
 /// What cannot be read, is not there or is passed by goes to `findings`.
 pub(super) fn expand(path: &Path, findings: &mut Vec<Finding>) -> Vec<PathBuf> {
     let is_directory = fs::metadata(path).map(|metadata| metadata.is_dir());
-    let found = is_directory.and_then(|is_directory| match is_directory {
-        false => Ok(vec![path.to_owned()]),
-        true => files(path, findings),
+    let found = is_directory.and_then(|is_directory| {
+        if is_directory {
+            files(path, findings)
+        } else {
+            Ok(vec![path.to_owned()])
+        }
     });
     found.unwrap_or_else(|error| {
         findings.push(Finding::whole_file(
