@@ -17,7 +17,7 @@ pub(super) use cache::{Cache, LEAST_FLAGS};
 
 use crate::decide::{At, Deciding};
 use crate::store::State;
-use crate::wire::{RouteFlags, SEPARATOR, Told};
+use crate::wire::{RouteFlag, RouteFlags, SEPARATOR, Told};
 
 /// The decisions of one route for one context. Knows numbers only: names and values are the state's.
 #[derive(Debug)]
@@ -53,9 +53,7 @@ pub(super) fn decide(
 
 impl Decisions {
     fn new(route: &RouteFlags, deciding: &Deciding<'_, '_>) -> Self {
-        Self::render(route, |number| {
-            Decided::new(deciding, route.flags[number].index)
-        })
+        Self::render(route, |_, flag| Decided::new(deciding, flag.index))
     }
 
     /// The same with the flags that read the time decided anew; `None` where that changes nothing.
@@ -67,14 +65,14 @@ impl Decisions {
                 renewed.get_or_insert_with(|| self.decided.clone())[*number] = decided;
             }
         }
-        renewed.map(|decided| Self::render(route, |number| decided[number]))
+        renewed.map(|decided| Self::render(route, |number, _| decided[number]))
     }
 
     /// Takes one decision after the other, each with its part of the dictionary.
-    fn render(route: &RouteFlags, decide: impl Fn(usize) -> Decided) -> Self {
+    fn render(route: &RouteFlags, decide: impl Fn(usize, &RouteFlag) -> Decided) -> Self {
         let mut dictionary = Dictionary::with_capacity(route.dictionary_bytes);
         let decided = route.flags.iter().enumerate().map(|(number, flag)| {
-            let decided = decide(number);
+            let decided = decide(number, flag);
             if let (Some(Told::Member(members)), Some(variant)) = (&flag.told, decided.variant) {
                 dictionary.push(&members[usize::from(variant.0)]);
             }
@@ -93,6 +91,8 @@ impl Decisions {
 }
 
 impl Decided {
+    #[allow(clippy::inline_always)] // As for what it calls.
+    #[inline(always)]
     fn new(deciding: &Deciding<'_, '_>, flag: Option<FlagIndex>) -> Self {
         let Some(flag) = flag else {
             return Self {

@@ -271,8 +271,10 @@ fn nobody_gets_the_decisions_of_another_revision() {
     let store = Store::new(numbered(0));
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
+        let _ends = Ends(&over);
         for _ in 0..4 {
             scope.spawn(|| {
+                let _ends = Ends(&over);
                 let mut last = 0;
                 while !over.load(Ordering::Relaxed) {
                     let state = store.load_full();
@@ -297,7 +299,8 @@ fn nobody_gets_the_decisions_of_another_revision() {
             // Until it was asked for, and found.
             while {
                 let now = world.counted();
-                now.0 < before.0 + 8 || now.1 < before.1 + 2
+                let asked = now.0 >= before.0 + 8 && now.1 >= before.1 + 2;
+                !asked && !over.load(Ordering::Relaxed)
             } {
                 std::thread::yield_now();
             }
@@ -305,6 +308,14 @@ fn nobody_gets_the_decisions_of_another_revision() {
             let told = told.dictionary.as_ref().unwrap().to_str().unwrap();
             assert!(told.contains(&format!("\"{number}\"")), "{told}");
         }
-        over.store(true, Ordering::Relaxed);
     });
+}
+
+/// Ends the test for all threads where one of them ends, panics included.
+struct Ends<'a>(&'a AtomicBool);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
