@@ -27,6 +27,19 @@ async fn the_shipped_samples_pass() {
     assert!(repository().join("config/quickstart.yaml").is_file());
 }
 
+/// Whoever begins with it meets no warning.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_set_in_the_readme_passes_strictly() {
+    let (_backend, home) = home().await;
+    let readme = std::fs::read_to_string(repository().join("README.md")).expect("a text");
+    let (_, sample) = readme.split_once("```yaml\n").expect("a sample");
+    let (sample, _) = sample.split_once("```").expect("its end");
+    home.write("flags/readme.yaml", sample);
+    let outcome = check(&home, &["flags/readme.yaml", "--strict"]);
+    let outcome = outcome.succeeds().await;
+    assert!(outcome.stdout.contains("0 error(s), 0 warning(s)"));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_right_passes_and_says_what_was_checked() {
     let (_backend, home) = home().await;
@@ -102,6 +115,12 @@ async fn syntax_errors_have_their_line() {
         .ends_with(1)
         .await;
     assert!(outcome.text().contains("set.json:3:"), "{}", outcome.text());
+    let json = check(&home, &["--flags", "flags/set.json", "--json"]);
+    let json = json.ends_with(1).await.json();
+    let finding = &json["findings"][0];
+    assert_eq!(finding["rule"], "syntax", "{json}");
+    let help = finding["help"].as_str().unwrap_or_default();
+    assert!(help.starts_with("write a string in double"), "{json}");
     home.write("burgee.yaml", "region: eu\ncluster: [\n");
     let outcome = check(&home, &["--config", "burgee.yaml"])
         .ends_with(1)
@@ -161,13 +180,40 @@ async fn headers_that_cannot_be_are_errors() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn directories_inside_a_directory_are_told_and_not_read() {
+    let (_backend, home) = home().await;
+    for directory in ["flags/deep/er", "flags/texts", "flags/.git"] {
+        std::fs::create_dir_all(home.as_ref().join(directory)).expect("a directory");
+    }
+    home.write("flags/deep/er/broken.yaml", "flags: {");
+    home.write("flags/texts/notes.md", "Nothing to read.");
+    home.write("flags/.git/hidden.json", "{");
+    let outcome = check(&home, &["flags"]).succeeds().await;
+    let told = "\
+warning[skipped-directory]: this directory lies in another and is not looked into; a proxy reads no flag set in it
+--> flags/deep
+";
+    assert!(outcome.stdout.contains(told), "{outcome:?}");
+    let skipped = outcome.stdout.matches("skipped-directory").count();
+    assert_eq!(skipped, 1, "{outcome:?}");
+    check(&home, &["flags", "--strict"]).ends_with(1).await;
+    // What is named is read.
+    let outcome = check(&home, &["flags", "flags/deep/er"]).ends_with(1).await;
+    assert!(outcome.stdout.contains("broken.yaml"), "{outcome:?}");
+    // A refused file was looked at as well.
+    let counted = "checked 2 file(s) of flag sets: 1 error(s)";
+    assert!(outcome.stdout.contains(counted), "{outcome:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_is_not_there_and_no_argument_are_errors() {
     let (_backend, home) = home().await;
     let outcome = check(&home, &["--flags", "nowhere.yaml"])
         .ends_with(1)
         .await;
     assert!(outcome.text().contains("nowhere.yaml"), "{outcome:?}");
-    check(&home, &[]).ends_with(2).await;
+    let outcome = check(&home, &[]).ends_with(2).await;
+    assert!(outcome.stderr.contains("FILE_OR_DIRECTORY"), "{outcome:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -318,6 +364,67 @@ async fn a_missing_pin_is_written_and_nothing_else() {
             "{outcome:?}"
         );
     }
+    assert!(!outcome.stdout.contains("run `burgee"), "{outcome:?}");
+}
+
+/// What refuses the file may be the metadata itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_pin_is_written_into_a_file_that_is_refused() {
+    let (_backend, home) = home().await;
+    let text = DOUBTFUL.replace("onn", "on").replace("2000", "2999");
+    for (change, advice) in [
+        ("metadata:\n", "by hand"),
+        (
+            "metadata: { owner: us }\ndelivery: 3\n",
+            "mend what refuses the file, then run `burgee check --fix flags/set.yaml`",
+        ),
+    ] {
+        let text = text.replace("metadata: { owner: us }\n", change);
+        home.write("flags/set.yaml", &text);
+        let outcome = check(&home, &["--fix", "flags/set.yaml"])
+            .ends_with(1)
+            .await;
+        let told = "error[cannot-fix]: the pin was not written: the file is refused as it is";
+        assert!(outcome.stdout.contains(told), "{outcome:?}");
+        assert!(outcome.stdout.contains(advice), "{outcome:?}");
+        let written = std::fs::read_to_string(home.as_ref().join("flags/set.yaml"));
+        assert_eq!(written.expect("a text"), text);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_and_a_link_to_it_are_fixed_once() {
+    let (_backend, home) = home().await;
+    let text = DOUBTFUL.replace("onn", "on").replace("2000", "2999");
+    home.write("flags/set.yaml", &text);
+    let link = home.as_ref().join("flags/same.yaml");
+    std::os::unix::fs::symlink("set.yaml", link).expect("a link");
+    let both = ["--fix", "flags/set.yaml", "flags/same.yaml"];
+    // Two names are two sets all the same, as for a proxy.
+    let outcome = check(&home, &both).ends_with(1).await;
+    assert_eq!(outcome.stdout.matches("fixed flags/").count(), 1);
+    for wrong in ["cannot-fix", "unpinned-bucketing"] {
+        assert!(!outcome.stdout.contains(wrong), "{outcome:?}");
+    }
+    assert!(outcome.stdout.contains("duplicate-flag"), "{outcome:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_is_elsewhere_is_left_out_where_asked() {
+    let backend = Backend::start("stable").await;
+    let geo = json!({ "context": { "geo": { "mmdb": { "path": "gone.mmdb" } } } });
+    let home = Home::serving(&backend, &["a"], &geo);
+    home.write("flags/set.json", &flag_set(&json!({ "a": constant("on") })));
+    let with = ["--config", "burgee.yaml"];
+    let outcome = check(&home, &with).ends_with(1).await;
+    let error = "error[unreadable-database]";
+    assert!(outcome.stdout.contains(error), "{outcome:?}");
+    assert!(outcome.stdout.contains("--no-database"), "{outcome:?}");
+    let without = ["--config", "burgee.yaml", "--no-database"];
+    let outcome = check(&home, &without).succeeds().await;
+    assert!(!outcome.stdout.contains("database"), "{outcome:?}");
+    // Without a configuration, no database is looked for.
+    check(&home, &["--no-database", "flags"]).ends_with(2).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

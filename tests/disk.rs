@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use burgee_tests::{Backend, Home, Nats, constant, eventually, eventually_within};
+use burgee_tests::{Backend, Home, Nats, PATIENCE, constant, eventually, eventually_within};
 use serde_json::json;
 
 async fn registry() -> (Nats, Backend, Home) {
@@ -86,6 +86,44 @@ async fn an_override_from_disk_ends_by_the_clock() {
     proxy.stop().await;
     let proxy = home.start().await;
     assert_eq!(proxy.variant("u", "x-flag-a").await.as_deref(), Some("on"));
+}
+
+/// A proxy that ran in another region for a while cannot know what its own region's log got meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_was_whole_for_another_region_is_not_ready_and_says_so() {
+    let (mut nats, _backend, home) = registry().await;
+    let init = nats.operator(["registry", "init"]);
+    init.variable("BURGEE_REGION", "us").succeeds().await;
+    kill_flag(&nats, "30m").await;
+    let proxy = home.start().await;
+    proxy.serves("u", "x-flag-a", Some("off")).await;
+    proxy.stop().await;
+
+    let config = std::fs::read_to_string(home.config()).expect("the configuration");
+    let elsewhere = config.replace(r#""region": "eu""#, r#""region": "us""#);
+    assert_ne!(elsewhere, config);
+    home.write("burgee.yaml", &elsewhere);
+    home.start().await.stop().await;
+    home.write("burgee.yaml", &config);
+    nats.kill().await;
+
+    let proxy = home.start_unready().await;
+    let why = "it was last whole for the logs of BURGEE_OVERRIDES_US, and this proxy reads BURGEE_OVERRIDES_EU";
+    let answer = proxy.admin("/readyz").send().await;
+    assert_eq!(answer.status, 503);
+    let reasons = answer.json()["reasons"].to_string();
+    assert!(reasons.contains(why), "{reasons}");
+    assert!(!reasons.contains("flag sets"), "{reasons}");
+    proxy.logs(PATIENCE, why).await;
+    let overrides = proxy.snapshot().await["overrides"].clone();
+    assert_eq!(overrides[0]["origin"], "disk", "{overrides}");
+
+    nats.resume().await;
+    eventually_within(Duration::from_secs(30), "the proxy is ready", async || {
+        proxy.ready().await.then_some(())
+    })
+    .await;
+    assert_eq!(proxy.variant("u", "x-flag-a").await.as_deref(), Some("off"));
 }
 
 /// A file that became something else, was cut to nothing, was torn, has one bit flipped.

@@ -3,10 +3,12 @@
 //! `./test` brings what they need and runs them; `cargo test -p burgee-tests --test end_to_end canary`
 //! runs one topic. Each test is named for what it proves.
 
+mod asking;
 mod canary;
 mod check;
 mod cohorts;
 mod context;
+mod decision_cache;
 mod demo;
 mod disk;
 mod explain;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use burgee_tests::{
-    Backend, Burgee, Home, Nats, constant, delivered, eventually_within, flag_set, on_off,
+    Backend, Burgee, Home, Nats, PATIENCE, constant, delivered, eventually_within, flag_set, on_off,
 };
 use serde_json::{Value, json};
 
@@ -167,12 +167,19 @@ async fn what_is_wrong_between_sets_is_seen_until_it_is_mended() {
     proxy
         .metric("burgee_flag_problems", &[], |count| count > 0.5)
         .await;
+    proxy
+        .logs(
+            PATIENCE,
+            "there is no flag \\\"b\\\", which \\\"a\\\" requires",
+        )
+        .await;
 
     home.write("flags/b.json", &flag_set(&json!({ "b": constant("on") })));
     proxy.serves("u", "x-flag-a", Some("on")).await;
     proxy
         .metric("burgee_flag_problems", &[], |count| count < 0.5)
         .await;
+    proxy.logs(PATIENCE, "all flags fit together again").await;
 
     // A cycle through both.
     let b = delivered(

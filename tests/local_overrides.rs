@@ -131,6 +131,49 @@ async fn a_record_of_another_environment_means_nothing_here() {
     assert_eq!(proxy.snapshot().await["refused"], json!([]));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_of_another_regions_log_is_refused_for_that() {
+    let mut nats = Nats::start().await;
+    nats.init().await;
+    let init = nats.operator(["registry", "init"]);
+    init.variable("BURGEE_REGION", "us").succeeds().await;
+    nats.push("set", &json!({ "a": constant("on") })).await;
+    let backend = Backend::start("stable").await;
+    let mut source = nats.source();
+    source["nats"]["local_overrides"] = json!("overrides/");
+    let keys = json!({ "source": source, "region": "us", "cluster": "us-1" });
+    let home = Home::serving(&backend, &["a"], &keys);
+    let proxy = home.start().await;
+    nats.kill().await;
+
+    operator(&home, &SET).succeeds().await;
+    let refused = eventually("it is shown", async || {
+        proxy.snapshot().await["refused"].get(0).cloned()
+    })
+    .await;
+    assert_eq!(refused["reason"], "log", "{refused}");
+    let message = refused["message"].to_string();
+    for part in [
+        "BURGEE_OVERRIDES_EU",
+        "is BURGEE_OVERRIDES_US:",
+        "`override_regions`",
+        "BURGEE_REGION",
+    ] {
+        assert!(message.contains(part), "{part}: {refused}");
+    }
+    let labels = [("reason", "log")];
+    proxy
+        .metric("burgee_override_rejected_total", &labels, |count| {
+            count > 0.5
+        })
+        .await;
+    operator(&home, &SET)
+        .variable("BURGEE_REGION", "us")
+        .succeeds()
+        .await;
+    proxy.serves("u", "x-flag-a", Some("off")).await;
+}
+
 /// As a fresh clone with `config/nats.yaml`: nobody has made the directory.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_directory_that_is_not_there_is_no_reason_not_to_serve() {
@@ -174,4 +217,63 @@ async fn a_directory_of_flag_sets_that_is_not_there_is_said_and_not_ready() {
         )
         .await;
     assert!(!proxy.ready().await);
+}
+
+/// The steps of the rule contradict what an override decides, so they are told as what would be without
+/// it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_override_is_the_step_that_decided() {
+    let backend = Backend::start("stable").await;
+    let home = Home::serving(&backend, &["lay"], &json!({}));
+    let layer = json!({ "layer": { "name": "tests", "from": 0, "to": 0 } });
+    let set = json!({ "flags": { "lay": constant("off") }, "delivery": { "lay": layer } });
+    home.write("flags/set.json", &set.to_string());
+    let proxy = home.start().await;
+    let explain = async |user: &str| {
+        let question = json!({ "flag": "lay", "context": { "targetingKey": user } });
+        let asked = proxy.admin("/explain").post(&question.to_string());
+        asked.send().await.json()
+    };
+    let before = explain("bob").await;
+    assert_eq!(before["reason"], "LAYER", "{before}");
+    assert!(before["override"].is_null(), "{before}");
+
+    let set = ["override", "set", "lay", "on", "--for", "30m", "--reason"];
+    let whom = ["t2", "--scope", "region:eu", "--keys", "bob"];
+    let all: Vec<&str> = set.into_iter().chain(whom).collect();
+    operator(&home, &all).succeeds().await;
+    proxy.serves("bob", "x-flag-lay", Some("on")).await;
+    let told = explain("bob").await;
+    assert_eq!(
+        (&told["reason"], &told["variant"]),
+        (&json!("OVERRIDE"), &json!("on"))
+    );
+    let by = &told["override"];
+    assert_eq!(
+        (&by["scope"], &by["keys"]),
+        (&json!("region:eu"), &json!(1))
+    );
+    assert_eq!(told["steps"].as_array().map(Vec::len), Some(1), "{told}");
+    let step = &told["steps"][0];
+    assert_eq!(step["path"], "/override", "{told}");
+    let outcome = step["outcome"].as_str().unwrap_or_default();
+    let text = |member: &str| by[member].as_str().unwrap_or_default().to_owned();
+    assert_eq!(
+        outcome,
+        format!(
+            "\"on\" for one named targeting key, which is this one (scope region:eu) until {}; set by {} at {}: t2",
+            text("ends"),
+            text("who"),
+            text("when")
+        )
+    );
+    assert!(
+        !text("who").is_empty() && !text("ends").is_empty(),
+        "{told}"
+    );
+    let without = &told["withoutOverride"];
+    assert_eq!(without["reason"], "LAYER", "{told}");
+    assert_eq!(without["steps"], before["steps"], "{told}");
+    // Nobody else is meant.
+    assert_eq!(explain("ann").await["reason"], "LAYER");
 }

@@ -1,6 +1,6 @@
 //! Changing flags through the registry.
 
-use burgee_tests::{Backend, Home, Nats, Relay, constant, eventually};
+use burgee_tests::{Backend, Home, Nats, Relay, constant, delivered, eventually};
 use serde_json::json;
 
 async fn registry() -> (Nats, Backend, Home) {
@@ -180,11 +180,86 @@ async fn a_push_is_checked_against_the_sets_of_the_log() {
     // The other set is still required.
     let path = nats.document("one", &json!({ "z": constant("on") }));
     let outcome = nats.operator(["flags", "push", &path]).ends_with(1).await;
-    assert!(
-        outcome.text().contains("break the flag set \"two\""),
-        "{outcome:?}"
-    );
+    let breaks = "break the flag set \"two\" of the log: there is no flag \"a\"";
+    assert!(outcome.text().contains(breaks), "{outcome:?}");
+    assert!(outcome.text().contains("--force"), "{outcome:?}");
     assert_eq!(records(&nats).await, 2);
+    // What is wrong with the file itself is refused even so.
+    let mut wrong = constant("on");
+    wrong["defaultVariant"] = json!("purple");
+    let path = nats.document("one", &json!({ "z": wrong }));
+    let forced = ["flags", "push", "--force", &path];
+    let outcome = nats.operator(forced).ends_with(1).await;
+    assert!(outcome.text().contains("purple"), "{outcome:?}");
+    assert_eq!(records(&nats).await, 2);
+    // What it breaks for others is told, and no warning that `--strict` would refuse.
+    let mut owned = constant("on");
+    owned["metadata"] = json!({ "owner": "us" });
+    let path = nats.document("one", &json!({ "z": owned }));
+    let forced = ["flags", "push", "--force", "--strict", &path];
+    let outcome = nats.operator(forced).succeeds().await;
+    assert!(outcome.stderr.contains(breaks), "{outcome:?}");
+    assert_eq!(records(&nats).await, 3);
+    // It is broken already: nobody is asked again.
+    let path = nats.document("one", &json!({ "y": constant("on") }));
+    nats.operator(["flags", "push", &path]).succeeds().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_set_that_another_one_requires_is_not_deleted_unless_forced() {
+    let (nats, _backend, _home) = registry().await;
+    nats.push("one", &json!({ "a": constant("on") })).await;
+    nats.push("alone", &json!({ "c": constant("on") })).await;
+    let two = json!({
+        "flags": { "b": constant("on") },
+        "delivery": { "b": { "requires": { "a": ["on"] } } },
+    });
+    let path = nats.document("two", &json!({}));
+    std::fs::write(&path, two.to_string()).expect("a file");
+    nats.operator(["flags", "push", &path]).succeeds().await;
+
+    let delete = |set: &'static str| ["flags", "delete", set, "--reason", "over"];
+    let outcome = nats.operator(delete("one")).ends_with(1).await;
+    let breaks = "two: there is no flag \"a\", which \"b\" requires";
+    for part in ["nothing was deleted", breaks, "--force"] {
+        assert!(outcome.stderr.contains(part), "{part}: {outcome:?}");
+    }
+    assert_eq!(records(&nats).await, 3);
+    // What nobody requires goes, and so does what requires others.
+    nats.operator(delete("alone")).succeeds().await;
+    let forced = ["flags", "delete", "one", "--reason", "over", "--force"];
+    let outcome = nats.operator(forced).succeeds().await;
+    assert!(outcome.stderr.contains(breaks), "{outcome:?}");
+    let outcome = nats.operator(delete("two")).succeeds().await;
+    assert!(!outcome.stderr.contains("breaks"), "{outcome:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_push_that_renames_a_variant_names_every_flag_that_it_would_break() {
+    let (nats, _backend, _home) = registry().await;
+    let flag = |name: &str| json!({ "cart": { "state": "ENABLED", "variants": { name: true, "off": false }, "defaultVariant": name } });
+    nats.push("cart", &flag("on")).await;
+    for requiring in ["checkout", "gifts"] {
+        let flags = json!({ requiring: constant("on") });
+        let delivery = json!({ requiring: { "requires": { "cart": ["on"] } } });
+        nats.push_text(requiring, &delivered(&flags, &delivery))
+            .await;
+    }
+    let path = nats.document("cart", &flag("enabled"));
+    let outcome = nats.operator(["flags", "push", &path]).ends_with(1).await;
+    for requiring in ["checkout", "gifts"] {
+        let told = format!(
+            "break the flag set \"{requiring}\" of the log: \"cart\" has no variant \"on\", which \"{requiring}\" requires"
+        );
+        // As one line, for it is drawn to the width of a terminal.
+        let text: Vec<String> = outcome
+            .text()
+            .split_whitespace()
+            .map(str::to_owned)
+            .collect();
+        assert!(text.join(" ").contains(&told), "{told}\n{outcome:?}");
+    }
+    assert_eq!(records(&nats).await, 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -191,25 +191,26 @@ async fn answer(admin: Arc<Admin>, request: Request<Incoming>) -> Result<Answer,
 
 /// `200` or `503`, with everything that is worth knowing about it.
 fn ready(store: &Store) -> Answer {
-    let reasons = [
-        (
-            !store.kind_ready(Kind::FlagSets),
-            "flag sets are neither synced nor loaded from disk",
-        ),
-        (
-            !store.kind_ready(Kind::Overrides),
-            "overrides are neither synced nor loaded from disk",
-        ),
-        (
-            store.serves_baseline(),
-            "serving the baseline without decisions, as startup.defaults_after says",
-        ),
-        (store.draining(), "draining"),
-    ];
-    let reasons: Vec<&str> = reasons
-        .iter()
-        .filter_map(|(applies, reason)| applies.then_some(*reason))
-        .collect();
+    let mut reasons = Vec::new();
+    for (kind, name) in [
+        (Kind::FlagSets, "flag sets"),
+        (Kind::Overrides, "overrides"),
+    ] {
+        if store.kind_ready(kind) {
+            continue;
+        }
+        reasons.push(match store.unusable_on_disk(kind) {
+            Some(why) => format!("{name} are not synced, and the disk does not do: {why}"),
+            None => format!("{name} are neither synced nor loaded from disk"),
+        });
+    }
+    if store.serves_baseline() {
+        reasons
+            .push("serving the baseline without decisions, as startup.defaults_after says".into());
+    }
+    if store.draining() {
+        reasons.push("draining".into());
+    }
     let status = if store.ready() {
         StatusCode::OK
     } else {
@@ -277,6 +278,7 @@ mod tests {
             revision: HeaderValue::from_static("0123456789abcdef"),
             sets: Vec::new(),
             override_list: Vec::new(),
+            known: Box::default(),
             conflicts: Vec::new(),
         };
         let admin = Admin {

@@ -54,6 +54,8 @@ pub struct Config {
     pub upstreams: BTreeMap<String, Upstream>,
     /// In the order of the file; matching is by the most specific host, then the longest path prefix.
     pub routes: Vec<Route>,
+    /// What is kept of decisions.
+    pub decisions: Decisions,
     /// Bounds on what clients may send.
     pub limits: Limits,
     /// Where the access log goes.
@@ -285,6 +287,14 @@ pub enum Content {
     Variant,
     /// The variant's value.
     Value,
+}
+
+/// What is kept of decisions.
+#[derive(Clone, Copy, Debug)]
+pub struct Decisions {
+    /// Memory for decisions of routes with many flags, for when the same context comes again; 0: none are
+    /// kept. Default 16 MiB.
+    pub cache_bytes: u64,
 }
 
 /// Bounds on what clients may send.

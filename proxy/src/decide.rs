@@ -29,6 +29,11 @@ pub struct At {
 }
 
 impl At {
+    /// Whether nothing is stale that may be this old, in seconds; `None` may have any age.
+    pub(crate) fn is_within(self, stale_after: Option<u64>) -> bool {
+        stale_after.is_none_or(|after| self.moment().age().is_some_and(|age| age <= after))
+    }
+
     fn moment(self) -> Moment {
         Moment {
             now: self.now_ms / 1000,
@@ -61,12 +66,13 @@ impl<'s, 'c> Deciding<'s, 'c> {
             snapshot: &state.snapshot,
             context,
             moment: at.moment(),
-            standing: Standing::new(state, at),
+            standing: Standing::new(&state.overrides, at),
         }
     }
 
     /// As [`decide`].
-    #[inline]
+    #[allow(clippy::inline_always)] // A call costs a route of many flags a twentieth of its time.
+    #[inline(always)]
     pub(crate) fn decide(&self, flag: FlagIndex) -> Decision<'s> {
         match self.standing.find(flag, self.context) {
             Some(overridden) => Decision::overridden(self.snapshot.flag(flag), overridden),
@@ -81,39 +87,44 @@ impl<'s, 'c> Deciding<'s, 'c> {
     }
 }
 
-/// The decision of an override, where one is in force for this flag and targeting key.
+/// The decision of an override, where one of `overrides` is in force for this flag and targeting key, and
+/// its position in the list of the census that they are of.
 pub fn overridden<'s>(
     state: &'s State,
+    overrides: &InForce,
     flag: FlagIndex,
     context: &Context<'_>,
     at: At,
-) -> Option<Decision<'s>> {
-    let overridden = Standing::new(state, at).find(flag, context)?;
-    Some(Decision::overridden(state.snapshot.flag(flag), overridden))
+) -> Option<(Decision<'s>, usize)> {
+    let key = context.targeting_key();
+    let (outcome, listed) = overrides.find_listed(flag, key, at.now_ms)?;
+    let decision = Decision::overridden(state.snapshot.flag(flag), outcome);
+    Some((decision, listed))
 }
 
-/// What [`decide`] does where no override stands for the flag itself, told. An override of a flag that
-/// it requires counts.
+/// What [`decide`] does where no override stands for the flag itself, told. One of `overrides` for a
+/// flag that it requires counts.
 pub fn explain<'s>(
     state: &'s State,
+    overrides: &InForce,
     flag: FlagIndex,
     context: &Context<'_>,
     at: At,
 ) -> Explanation<'s> {
-    let standing = Standing::new(state, at);
+    let standing = Standing::new(overrides, at);
     explain_with(&state.snapshot, flag, context, at.moment(), &standing)
 }
 
-/// The overrides in force at one moment.
+/// Overrides that are in force somewhere, at one moment.
 struct Standing<'s> {
     overrides: &'s InForce,
     now_ms: u64,
 }
 
 impl<'s> Standing<'s> {
-    fn new(state: &'s State, at: At) -> Self {
+    fn new(overrides: &'s InForce, at: At) -> Self {
         Self {
-            overrides: &state.overrides,
+            overrides,
             now_ms: at.now_ms,
         }
     }

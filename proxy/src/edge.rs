@@ -13,6 +13,7 @@ pub mod bench;
 mod client;
 mod connection;
 mod context;
+mod decisions;
 mod device;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
@@ -55,6 +56,7 @@ use answer::{Answer, error_status};
 use attempts::Attempts;
 use client::{Client, write_forwarded};
 use context::Sources;
+use decisions::{Cache, LEAST_FLAGS};
 use in_flight::{InFlight, OnItsWay};
 use plan::Plan;
 use request::Request;
@@ -78,6 +80,8 @@ pub struct Edge {
     nowhere: Series,
     pools: Pools,
     sources: Sources,
+    /// `None`: every request is decided anew.
+    cache: Option<Cache>,
     sanitizer: Sanitizer,
     trusted: Box<[IpNet]>,
     limits: Limits,
@@ -137,11 +141,16 @@ impl Edge {
             // A counter that begins with its first failure hides it from `rate` and `increase`.
             metrics.connect_failures.with_label_values(&[&*pool.name]);
         }
+        let cache_bytes = config.decisions.cache_bytes;
+        let cache = (cache_bytes > 0)
+            .then(|| Cache::new(cache_bytes, LEAST_FLAGS, &metrics.registry))
+            .transpose()?;
         Ok(Self {
             routes: Routes::new(&config.routes),
             targets: targets.collect::<anyhow::Result<_>>()?,
             nowhere: Series::new("none", &metrics),
             sources: Sources::new(config, geo)?,
+            cache,
             sanitizer: Sanitizer::new(&config.reserved),
             trusted: config.trusted_proxies.as_slice().into(),
             limits: config.limits,
@@ -274,7 +283,7 @@ impl Edge {
         let (plan, identity, set_cookie) =
             self.sources
                 .with_context(bindings, attributes, request, |context| {
-                    Plan::make(Arc::clone(&state), route, context, at)
+                    Plan::make(Arc::clone(&state), route, context, at, self.cache.as_ref())
                 });
         passage.plan = Some(plan);
         passage.identity = identity;

@@ -129,7 +129,18 @@ pub enum Rejection {
     /// Meant for another environment.
     #[error("it is a record of environment {0:?}")]
     Environment(String),
-    /// Meant for another log or subject.
+    /// Meant for another log.
+    #[error(
+        "it is a record of the log {claimed:?}, and what is read here is {read}{}",
+        region_help(claimed)
+    )]
+    Log {
+        /// The log that it names.
+        claimed: String,
+        /// The log that it was found in, or all that would do.
+        read: String,
+    },
+    /// Meant for another subject.
     #[error("it is a record of {0:?}")]
     Subject(String),
 }
@@ -145,6 +156,7 @@ impl Rejection {
             Self::Signatures => "signatures",
             Self::Record(_) => "record",
             Self::Environment(_) => "environment",
+            Self::Log { .. } => "log",
             Self::Subject(_) => "subject",
         }
     }
@@ -179,11 +191,8 @@ pub fn verify(
     if record.environment != environment {
         return Err(Rejection::Environment(record.environment));
     }
-    if record.log != log.name() || record.subject != subject {
-        return Err(Rejection::Subject(format!(
-            "{} {}",
-            record.log, record.subject
-        )));
+    if record.subject != subject {
+        return Err(Rejection::Subject(record.subject));
     }
     Ok(Verified(Arc::new(Parts {
         digest: Digest::of(&payload),
@@ -320,9 +329,26 @@ fn encode(payload: &[u8]) -> Vec<u8> {
     serde_json::to_vec(&envelope).expect("an envelope is strings only")
 }
 
+/// What to do about a record of the log of overrides of another region.
+fn region_help(claimed: &str) -> &'static str {
+    match Log::from_name(claimed).map(|log| log.kind()) {
+        Some(Kind::Overrides) => {
+            ": set it for a region that is read (`BURGEE_REGION`), or let this one read that region's log (`override_regions`)"
+        }
+        Some(Kind::FlagSets) | None => "",
+    }
+}
+
 fn decode(payload: &[u8], log: &Log) -> Result<Record, Rejection> {
     let wrong = |error: &dyn fmt::Display| Rejection::Record(error.to_string());
     let payload: Payload = serde_json::from_slice(payload).map_err(|error| wrong(&error))?;
+    // First, for everything below is asked in the words of this log.
+    if payload.log != log.name() {
+        return Err(Rejection::Log {
+            claimed: payload.log,
+            read: log.to_string(),
+        });
+    }
     let change = match (payload.operation, &payload.document) {
         (Operation::Delete, None) => Change::Delete,
         (Operation::Delete, Some(_)) => return Err(wrong(&"a deletion carries no document")),

@@ -18,7 +18,7 @@ use burgee_eval::{Problem, Severity};
 
 use crate::printable::printable;
 
-pub(crate) use draw::{Colours, draw, tell};
+pub(crate) use draw::{Canvas, draw, tell};
 pub(crate) use excerpt::Excerpt;
 pub(crate) use sarif::sarif;
 
@@ -105,7 +105,10 @@ impl Finding {
     pub fn syntax(file: &Path, errors: Vec<SyntaxError>) -> Vec<Self> {
         errors
             .into_iter()
-            .map(|error| Self::at(file, error.location.into(), code::SYNTAX, error.message))
+            .map(|error| Self {
+                help: Some(error.help),
+                ..Self::at(file, error.location.into(), code::SYNTAX, error.message)
+            })
             .collect()
     }
 

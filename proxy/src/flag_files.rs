@@ -3,16 +3,20 @@
 //! What `check`, `explain`, `flags push` and the demo read; the watched directory of a proxy goes
 //! through `source` and `ingest` instead, which keep what worked before.
 
+mod directory;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use burgee_eval::fix::pin_bucketing;
 use burgee_eval::lint::{self, World};
 use burgee_eval::text::{self, Format, Locations, Parsed};
 use burgee_eval::{Compiler, FlagSet, Problem, SetProblem, Snapshot, code};
 
+use self::directory::{expand, format_of};
 use crate::envelope::MAX_DOCUMENT_BYTES;
-use crate::finding::code::{DUPLICATE_SET, INVALID_HEADER, NO_FLAG_SET};
+use crate::finding::code::{DUPLICATE_SET, INVALID_HEADER};
 use crate::finding::{Finding, Level, quote};
 use crate::source::read_file;
 use crate::wire::{self, WireProblem};
@@ -73,7 +77,7 @@ impl FlagFile {
 /// Every finding of every file comes back, also where two sets have the same name or define the
 /// same flag. A file with an error in the whole of it gives no set.
 pub fn read(paths: &[PathBuf], compiler: &mut Compiler) -> (Vec<FlagFile>, Vec<Finding>) {
-    read_each(paths, |path| {
+    let read = read_each(paths, |path| {
         let source = SourceFile::read(path)?;
         let (set, problems) = source.compile(compiler);
         let findings = source.place(&problems);
@@ -81,16 +85,24 @@ pub fn read(paths: &[PathBuf], compiler: &mut Compiler) -> (Vec<FlagFile>, Vec<F
             Some(set) => Ok((source.with(set), findings)),
             None => Err(findings),
         }
-    })
+    });
+    (read.files, read.findings)
+}
+
+/// What was read, and what is wrong with it.
+#[derive(Debug)]
+pub struct Read {
+    /// The files that hold a set.
+    pub files: Vec<FlagFile>,
+    /// How many files were looked at, those that were refused included.
+    pub looked_at: usize,
+    /// In all of them.
+    pub findings: Vec<Finding>,
 }
 
 /// As [`read`], and with what is right by the letter and cannot be meant. What flags that share an
 /// evaluator have in common is reported once.
-pub fn read_and_lint(
-    paths: &[PathBuf],
-    compiler: &mut Compiler,
-    world: &World<'_>,
-) -> (Vec<FlagFile>, Vec<Finding>) {
+pub fn read_and_lint(paths: &[PathBuf], compiler: &mut Compiler, world: &World<'_>) -> Read {
     read_each(paths, |path| {
         let source = SourceFile::read(path)?;
         let (set, mut problems) = source.compile(compiler);
@@ -100,12 +112,10 @@ pub fn read_and_lint(
             problems.extend(lint::yaml(&source.text));
         }
         let mut findings = source.place(&problems);
+        let is_refused = set.is_none();
         for finding in &mut findings {
             if finding.rule == code::UNPINNED_BUCKETING {
-                let shown = shell_word(&path.to_string_lossy());
-                let help =
-                    format!("run `burgee check --fix {shown}`, which pins what is served now");
-                finding.help = Some(help);
+                finding.help = Some(source.how_to_pin(is_refused));
             }
         }
         match set {
@@ -118,14 +128,11 @@ pub fn read_and_lint(
 fn read_each(
     paths: &[PathBuf],
     mut read: impl FnMut(&Path) -> Result<(FlagFile, Vec<Finding>), Vec<Finding>>,
-) -> (Vec<FlagFile>, Vec<Finding>) {
+) -> Read {
     let mut findings = Vec::new();
     let mut paths_of_files = Vec::new();
     for path in paths {
-        match expand(path) {
-            Ok(found) => paths_of_files.extend(found),
-            Err(finding) => findings.push(finding),
-        }
+        paths_of_files.extend(expand(path, &mut findings));
     }
     paths_of_files.sort();
     paths_of_files.dedup();
@@ -142,7 +149,11 @@ fn read_each(
     }
     findings.extend(conflicts(&files));
     quote_all(&files, &mut findings);
-    (files, findings)
+    Read {
+        files,
+        looked_at: paths_of_files.len(),
+        findings,
+    }
 }
 
 /// Gives findings about these files the parts of their texts that they are about.
@@ -241,47 +252,6 @@ pub(crate) fn between_flags(
     findings
 }
 
-fn expand(path: &Path) -> Result<Vec<PathBuf>, Finding> {
-    let unreadable = |error: std::io::Error| {
-        Finding::whole_file(
-            path,
-            format!("cannot be read: {error}"),
-            "name an existing file or directory",
-        )
-    };
-    if !std::fs::metadata(path).map_err(unreadable)?.is_dir() {
-        return Ok(vec![path.to_owned()]);
-    }
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(path).map_err(unreadable)? {
-        let file = entry.map_err(unreadable)?.path();
-        // Editors keep what is unfinished in files whose names begin with a dot.
-        let hidden = file
-            .file_name()
-            .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-        if !hidden && file.is_file() && format_of(&file).is_some() {
-            found.push(file);
-        }
-    }
-    if found.is_empty() {
-        return Err(Finding {
-            level: Level::Warning,
-            rule: NO_FLAG_SET,
-            ..Finding::whole_file(
-                path,
-                "holds no flag set",
-                "put .json, .yaml or .yml files into it",
-            )
-        });
-    }
-    Ok(found)
-}
-
-/// By the extension.
-fn format_of(path: &Path) -> Option<Format> {
-    Format::from_extension(&path.extension()?.to_string_lossy())
-}
-
 /// A file that could be read and parsed.
 struct SourceFile {
     path: PathBuf,
@@ -318,6 +288,22 @@ impl SourceFile {
             text,
             parsed,
         })
+    }
+
+    /// What to do about a missing pin.
+    fn how_to_pin(&self, is_refused: bool) -> String {
+        let shown = shell_word(&self.path.to_string_lossy());
+        match (pin_bucketing(&self.text, self.format), is_refused) {
+            (Ok(_), false) => {
+                format!("run `burgee check --fix {shown}`, which pins what is served now")
+            }
+            (Ok(_), true) => format!(
+                "mend what refuses the file, then run `burgee check --fix {shown}`, which pins what is served"
+            ),
+            (Err(error), _) => format!(
+                "write `bucketing: v3` into the metadata of the set by hand, for `--fix` cannot: {error}"
+            ),
+        }
     }
 
     /// `None`, where it is refused as a whole; with all its problems in either case.

@@ -15,6 +15,7 @@ mod compiling;
 mod disk;
 mod ledger;
 mod metrics;
+mod problems;
 mod refusals;
 mod revision;
 mod sets;
@@ -29,7 +30,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::config::{Config, Route};
-use crate::overrides::{Census, Place};
+use crate::overrides::{Census, Known, Place};
 use crate::registry::Kind;
 use crate::source::{self, FlagSetUpdate, LANE, OverrideUpdate, Receiver, Refused, Update};
 use crate::store::{State, Store};
@@ -140,10 +141,14 @@ impl Ingest {
             unsaved: BTreeMap::new(),
             saving: None,
         };
+        problems::tell(&[], ingest.snapshot.problems());
         ingest.publish();
         for (kind, current_at_ms) in loaded.whole {
             // A clock that was set back must not make old news look fresh for long.
             store.loaded_from_disk(kind, current_at_ms.min(now_ms()));
+        }
+        for (kind, why) in loaded.incomplete {
+            store.not_loaded_from_disk(kind, why);
         }
         (ingest, store)
     }
@@ -282,7 +287,8 @@ impl Ingest {
 
     fn compiled(&mut self, compiled: Compiled) {
         self.compiler = Some(compiled.compiler);
-        self.snapshot = Arc::new(compiled.snapshot);
+        let before = std::mem::replace(&mut self.snapshot, Arc::new(compiled.snapshot));
+        problems::tell(before.problems(), self.snapshot.problems());
         let keep = self.sets.apply(compiled.results, &mut self.refusals);
         self.unsaved
             .extend(keep.into_iter().map(|kept| (kept.slot(), kept)));
@@ -343,7 +349,8 @@ impl Ingest {
             region: &self.region,
             cluster: &self.cluster,
         };
-        let census = Census::take(self.ledger.current(), &self.snapshot, place, now);
+        let known: Box<[Arc<Known>]> = self.ledger.current(now).cloned().collect();
+        let census = Census::take(known.iter().map(AsRef::as_ref), &self.snapshot, place, now);
         self.next_end_ms = census.next_end_ms;
         let sets = self.sets.status();
         let revision = revision::header(self.sets.digests(), &census.digests);
@@ -360,6 +367,7 @@ impl Ingest {
             revision,
             sets,
             override_list: census.list,
+            known,
             refused: self.refusals.list(),
             conflicts: self.snapshot.conflicts().to_vec(),
         });
@@ -425,6 +433,7 @@ fn empty_state(snapshot: &Arc<Snapshot>, routes: &[Route], reserved: &[String]) 
         revision: revision::header([], &[]),
         sets: Vec::new(),
         override_list: Vec::new(),
+        known: Box::default(),
         refused: Vec::new(),
         conflicts: Vec::new(),
     }

@@ -2,15 +2,15 @@
 //!
 //! Only `ingest` publishes. A request loads the state once and keeps it to its end.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
 use burgee_eval::{Conflict, Snapshot};
 use http::HeaderValue;
 
-use crate::overrides::{InForce, OverrideStatus};
+use crate::overrides::{Census, InForce, Known, OverrideStatus, Place};
 use crate::registry::Kind;
 use crate::wire::RouteFlags;
 
@@ -27,12 +27,24 @@ pub struct State {
     pub revision: HeaderValue,
     /// One for every flag set that is served or was refused, in order of name.
     pub sets: Vec<SetStatus>,
-    /// One for every override that is known, for `/snapshot` and `override list`.
+    /// One for every override that is known, for `/snapshot`, and for `/explain` to tell which decided: the
+    /// list of the census that `overrides` is of.
     pub override_list: Vec<OverrideStatus>,
+    /// Those of them that have not ended, wherever they count: what [`State::overrides_in`] goes by.
+    pub known: Box<[Arc<Known>]>,
     /// What was refused and has no row elsewhere, newest first.
     pub refused: Vec<Refusal>,
     /// Flags that two sets define.
     pub conflicts: Vec<Conflict>,
+}
+
+impl State {
+    /// The overrides of another region or cluster and what they do there, as far as this proxy reads the logs in which
+    /// they stand. Takes time in proportion to all that are known; never for a request.
+    pub fn overrides_in(&self, place: Place<'_>, now_ms: u64) -> Census {
+        let known = self.known.iter().map(AsRef::as_ref);
+        Census::take(known, &self.snapshot, place, now_ms)
+    }
 }
 
 /// What is known of one flag set.
@@ -97,6 +109,8 @@ pub struct Store {
 struct Freshness {
     /// Synced once, or loaded from disk whole.
     ready: AtomicBool,
+    /// Why what the disk holds of it does not make it ready.
+    unusable: OnceLock<String>,
     /// Unix milliseconds at which the source last said that nothing is pending, before a restart
     /// included; 0: never.
     current_at_ms: AtomicU64,
@@ -152,6 +166,11 @@ impl Store {
         self.freshness(kind).ready.load(Ordering::Acquire)
     }
 
+    /// Why what the disk holds of one kind is not all of it, for people; where there is something to say.
+    pub fn unusable_on_disk(&self, kind: Kind) -> Option<&str> {
+        self.freshness(kind).unusable.get().map(String::as_str)
+    }
+
     /// Unix milliseconds at which the whole state was last known to be current: the older of flag
     /// sets and overrides. After a restart, what the disk remembers. `None`: never.
     pub fn current_at_ms(&self) -> Option<u64> {
@@ -188,6 +207,11 @@ impl Store {
             .current_at_ms
             .store(current_at_ms, Ordering::Release);
         freshness.ready.store(true, Ordering::Release);
+    }
+
+    /// Says why the disk was no ground for readiness; the first reason stays. For `ingest` alone.
+    pub(crate) fn not_loaded_from_disk(&self, kind: Kind, why: String) {
+        self.freshness(kind).unusable.get_or_init(|| why);
     }
 
     /// Says that the source had nothing pending of one kind at `now_ms`. For `ingest` alone.

@@ -9,6 +9,7 @@ mod problems;
 mod value;
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use burgee_eval::{AttributeId, Flag, FlagIndex, Snapshot, VariantIndex};
@@ -39,9 +40,15 @@ const DEFAULT_PREFIX: &str = "x-flag-";
 /// The most reasons that a decision can have; counters are laid out by it.
 const REASON_SLOTS: usize = 16;
 
+/// The next [`RouteFlags::id`].
+static NEXT_ID: AtomicU64 = AtomicU64::new(0);
+
 /// What a route tells its backend, for one snapshot.
 #[derive(Debug)]
 pub struct RouteFlags {
+    /// Its number in this process, which no other route has, nor the same route of another state: what is
+    /// kept of one state is never taken for another's.
+    pub(crate) id: u64,
     /// The listed flags in the order of the configuration, then the canary's where it is not among them.
     pub flags: Box<[RouteFlag]>,
     /// Which of `flags` chooses the upstream, and how.
@@ -50,6 +57,10 @@ pub struct RouteFlags {
     pub reads: Box<[AttributeId]>,
     /// Some rule needs the context as a tree.
     pub reads_tree: bool,
+    /// Positions in `flags` of those that read the time, themselves or by their prerequisites.
+    pub(crate) read_time: Box<[usize]>,
+    /// The least `stale.after` of `flags` and their prerequisites, in seconds.
+    pub(crate) stale_after: Option<u64>,
     /// One header per flag, or one for all.
     pub form: Form,
     /// Bytes of the dictionary, each member with a separator, at most.
@@ -148,18 +159,26 @@ impl RouteFlags {
         let canary = compile_canary(route, snapshot, &mut flags, &mut problems);
         let mut reads = BTreeSet::new();
         let mut reads_tree = false;
-        for index in flags.iter().filter_map(|flag| flag.index) {
+        let mut read_time = Vec::new();
+        let mut stale_after: Option<u64> = None;
+        for (number, flag) in flags.iter().enumerate() {
+            let Some(index) = flag.index else { continue };
             let needs = snapshot.needs(index);
             reads.extend(needs.attributes);
             reads_tree |= needs.tree;
+            read_time.extend(needs.time.then_some(number));
+            stale_after = [stale_after, needs.stale_after].into_iter().flatten().min();
         }
         let told = flags.iter().filter_map(|flag| flag.told.as_ref());
         Self {
             dictionary_bytes: told.map(Told::in_dictionary).sum(),
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             flags: flags.into(),
             canary,
             reads: reads.into_iter().collect(),
             reads_tree,
+            read_time: read_time.into(),
+            stale_after,
             form: route.present.form,
             problems,
             bindings: OnceLock::new(),

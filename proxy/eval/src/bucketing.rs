@@ -12,13 +12,15 @@
 //! | | [`Bucketing::V3`], the default | [`Bucketing::V2`] |
 //! |---|---|---|
 //! | bytes of a value | its deterministic CBOR (below) | its UTF-8, strings only |
-//! | null as the value | `fractional` gives null | the short form is used |
-//! | any other type | encoded as it is | the short form is used |
+//! | null as the value, written or computed | `fractional` gives null | `fractional` gives null |
+//! | any other type (a number, a boolean, an object) | encoded as it is | `fractional` gives null |
+//! | `""` as the value | encoded as it is | `fractional` gives null |
 //! | bytes of the short form | the CBOR of the array `[flagKey, targetingKey]` | the UTF-8 of flagKey followed by targetingKey |
 //! | short form without a targeting key (absent, empty, not a string) | null | null |
 //!
-//! In `V2` a first argument that is not a string also stays in the distribution; unless it is an
-//! array it is no entry there, and the operator gives null. An empty string as the value gives null.
+//! In `V2` the official evaluators turn to the short form wherever the first argument is no string, and
+//! leave that argument in the distribution. An array is its first entry; anything else, null included,
+//! is no entry there, so that the operator gives null for everybody, with or without a targeting key.
 //!
 //! The hash is MurmurHash3 x86 32 bit of those bytes, seed 0 ([`Murmur`]).
 //!

@@ -29,7 +29,7 @@ macro_rules! codes {
 
 codes! {
     INVALID_DOCUMENT = "invalid-document", Document, "The document breaks flagd's schema or a bound, and is refused whole.";
-    INVALID_FLAG = "invalid-flag", Flag, "A rule or a delivery setting cannot be honoured, so that its flag resolves to an error.";
+    INVALID_FLAG = "invalid-flag", Flag, "A rule or a delivery setting is not what it has to be: its flag resolves to an error, or to what nobody meant.";
     DUPLICATE_FLAG = "duplicate-flag", Document, "A flag is defined a second time.";
     UNKNOWN_DEFAULT_VARIANT = "unknown-default-variant", Document, "A `defaultVariant` names no variant.";
     UNKNOWN_OPERATOR = "unknown-operator", Flag, "A rule uses an operator that does not exist.";
@@ -49,7 +49,7 @@ codes! {
     INVALID_VERSION = "invalid-version", Mistake, "A constant in `sem_ver` is no version, so that the comparison gives null.";
     INVALID_COMPARISON = "invalid-comparison", Mistake, "The operator in a `sem_ver` is none, so that the comparison gives null.";
     NEGATIVE_WEIGHT = "negative-weight", Warning, "A negative weight counts as 0.";
-    CONSTANT_BUCKETING_VALUE = "constant-bucketing-value", Warning, "A `fractional` splits by a constant, so that every user gets the same variant.";
+    CONSTANT_BUCKETING_VALUE = "constant-bucketing-value", Warning, "A `fractional` splits by a constant, which tells no user from another.";
     UNREACHABLE_RULE = "unreachable-rule", Warning, "A part of a rule can never be reached.";
     UNUSED_EVALUATOR = "unused-evaluator", Warning, "No rule uses an evaluator.";
     UNKNOWN_ATTRIBUTE = "unknown-attribute", Warning, "A rule reads an attribute that the configuration never provides.";

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::context::{AttributeId, Attributes};
 use crate::document::{self, FlagSource};
-use crate::flag::{Flag, FlagSet, Targeting, VariantIndex};
+use crate::flag::{Flag, FlagSet, Flaw, MAX_FLAWS, Targeting, VariantIndex};
 use crate::gate::Gates;
 use crate::limits::MAX_SET_BYTES;
 use crate::operator::Names;
@@ -16,9 +16,6 @@ use crate::operator::build::{Builder, substituted};
 use crate::pointer::{Pointer, join_pointer};
 use crate::problem::{Problem, Problems, Severity};
 use crate::room::{Room, flag_bytes, map_bytes, text_bytes};
-
-/// What a spoiled flag's error message tells, at most.
-const MAX_FAULTS: usize = 5;
 
 /// Compiles documents. One per process and writer: it numbers the attributes that rules read, and
 /// the numbers stay valid for every later snapshot.
@@ -105,8 +102,7 @@ impl Compiler {
         room: &mut Room,
         problems: &mut Problems,
     ) -> Option<Flag> {
-        let metadata = [set.metadata, &source.metadata];
-        if !room.take(flag_bytes(source.key, &source.variants, metadata)) {
+        if !room.take(flag_bytes(&source, set.metadata)) {
             return None;
         }
         let first = problems.len();
@@ -120,13 +116,13 @@ impl Compiler {
             .since(first)
             .iter()
             .filter(|problem| problem.severity == Severity::Flag);
-        let own = own.map(|problem| format!("{}: {}", problem.path, problem.message).into());
-        let faults = source
-            .faults
-            .into_iter()
-            .chain(own)
-            .take(MAX_FAULTS)
-            .collect();
+        let own = own.map(|problem| Flaw::new(problem, set.find(&source, &problem.path)));
+        let own: Vec<Flaw> = own.take(MAX_FLAWS).collect();
+        let flaws = source.flaws.into_iter().chain(own).take(MAX_FLAWS);
+        let flaws: Box<[Flaw]> = flaws.collect();
+        if !room.take(flaws.iter().map(Flaw::bytes).sum()) {
+            return None;
+        }
         let names = Names::new(source.variants.iter().map(|variant| &*variant.name));
         let default_variant = source.default_variant.and_then(|name| {
             let mut variants = source.variants.iter();
@@ -150,7 +146,7 @@ impl Compiler {
             names,
             gates: (!source.gates.is_empty()).then(|| Box::new(source.gates)),
             targeting,
-            faults,
+            flaws,
         })
     }
 
@@ -199,7 +195,7 @@ impl Compiler {
         let Some(compiled) = builder.build(place, rule) else {
             return Targeting::Spoiled;
         };
-        if !source.faults.is_empty() {
+        if !source.flaws.is_empty() {
             return Targeting::Spoiled;
         }
         let text: Box<str> = rule.to_string().into();
@@ -214,7 +210,7 @@ impl Compiler {
 
 impl Targeting {
     fn without_rule(source: &FlagSource<'_>) -> Self {
-        if source.faults.is_empty() {
+        if source.flaws.is_empty() {
             Self::None
         } else {
             Self::Spoiled
@@ -239,6 +235,19 @@ fn too_large() -> Problem {
     );
     Problem::new(Severity::Document, "", message)
         .help("split the set, or shorten the evaluators that many rules refer to")
+}
+
+impl Set<'_> {
+    /// What stands at a place of a rule of this flag, or of an evaluator.
+    fn find<'v>(&'v self, source: &FlagSource<'v>, place: &str) -> Option<&'v Value> {
+        if let Some(rest) = place.strip_prefix("/$evaluators/") {
+            let (name, rest) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+            let name = name.replace("~1", "/").replace("~0", "~");
+            return self.evaluators.get(&name)?.pointer(rest);
+        }
+        let rest = place.strip_prefix(&source.path)?;
+        source.targeting?.pointer(rest.strip_prefix("/targeting")?)
+    }
 }
 
 fn is_empty(value: &Value) -> bool {

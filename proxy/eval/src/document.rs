@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 
 use crate::bucketing::Bucketing;
 use crate::code;
-use crate::flag::Variant;
+use crate::flag::{Flaw, Variant};
 use crate::gate::Gates;
 use crate::lifecycle;
 use crate::limits::{MAX_FLAGS, MAX_NESTING, MAX_SET_NAME_BYTES};
@@ -50,7 +50,7 @@ pub(crate) struct FlagSource<'d> {
     pub(crate) bucketing: Bucketing,
     pub(crate) gates: Gates,
     /// What its entry in `delivery` asks for and cannot be given: these spoil it.
-    pub(crate) faults: Vec<Box<str>>,
+    pub(crate) flaws: Vec<Flaw>,
 }
 
 impl<'d> FlagSource<'d> {
@@ -67,7 +67,7 @@ impl<'d> FlagSource<'d> {
             header: None,
             bucketing,
             gates: Gates::default(),
-            faults: Vec::new(),
+            flaws: Vec::new(),
         }
     }
 }

@@ -7,9 +7,9 @@ use serde_json::Value as Json;
 
 use crate::context::Context;
 use crate::document::kind;
-use crate::flag::{Flag, Targeting, VariantIndex};
+use crate::flag::{Flag, Flaw, Targeting, VariantIndex};
 use crate::gate::{Watch, decide_gated};
-use crate::operator::{Fault, Operand, Scope, Silent, Tracer, run};
+use crate::operator::{Fault, Operand, Scope, Silent, Tracer, run_rule};
 use crate::overrides::{NoOverrides, Overridden, Overrides};
 use crate::snapshot::{FlagIndex, Snapshot};
 
@@ -160,10 +160,13 @@ impl<'s> Decision<'s> {
         let key = &self.flag.key;
         Some(match self.error? {
             ErrorCode::FlagNotFound => format!("there is no flag {key:?}"),
-            ErrorCode::ParseError if self.flag.faults.is_empty() => {
+            ErrorCode::ParseError if self.flag.flaws.is_empty() => {
                 format!("the rule of {key:?} is not valid")
             }
-            ErrorCode::ParseError => self.flag.faults.join("; "),
+            ErrorCode::ParseError => {
+                let flaws: Vec<String> = self.flag.flaws.iter().map(Flaw::to_string).collect();
+                flaws.join("; ")
+            }
             ErrorCode::TypeMismatch => {
                 let asked = self.asked.map_or("another type", ValueType::with_article);
                 format!("the value is {}, but {asked} was asked for", self.has())
@@ -359,7 +362,7 @@ pub(crate) fn by_rule<'s, O, T: Tracer, const COUNT: bool>(
     };
     let arena = Bump::new();
     let scope = Scope::new(asked.context, &flag.key, asked.moment.now, &arena);
-    let result = run(&rule.root, &scope, tracer);
+    let result = run_rule(&rule.root, &scope, tracer);
     if COUNT {
         asked.spent.update(|spent| spent + scope.steps_taken());
     }

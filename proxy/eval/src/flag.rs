@@ -1,14 +1,16 @@
 //! A flag and a flag set, compiled.
 
+use std::fmt;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
 use crate::context::AttributeId;
 use crate::gate::Gates;
-use crate::operator::Names;
 use crate::operator::build::Rule;
+use crate::operator::{Names, shown_json};
 use crate::problem::Problem;
+use crate::room::text_bytes;
 
 /// Position of a variant in [`Flag::variants`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -54,8 +56,49 @@ pub struct Flag {
     pub(crate) gates: Option<Box<Gates>>,
     /// What decides.
     pub(crate) targeting: Targeting,
-    /// Why it is spoiled, for people.
-    pub(crate) faults: Box<[Box<str>]>,
+    /// Why it, or a part of its rule, is spoiled: the first few.
+    pub(crate) flaws: Box<[Flaw]>,
+}
+
+/// How many of its flaws a flag keeps.
+pub(crate) const MAX_FLAWS: usize = 5;
+
+/// What a flag is spoiled by, for people.
+#[derive(Debug)]
+pub(crate) struct Flaw {
+    /// JSON Pointer into the document.
+    pub(crate) place: Box<str>,
+    /// What stands there, as compact JSON, shortened.
+    pub(crate) expression: Box<str>,
+    /// What is wrong with it.
+    pub(crate) message: Box<str>,
+}
+
+impl Flaw {
+    pub(crate) fn new(problem: &Problem, there: Option<&Value>) -> Self {
+        Self {
+            place: problem.path.as_str().into(),
+            expression: shown_json(there.unwrap_or(&Value::Null)).into(),
+            message: problem.message.as_str().into(),
+        }
+    }
+
+    /// What it takes in memory.
+    pub(crate) fn bytes(&self) -> usize {
+        let Self {
+            place,
+            expression,
+            message,
+        } = self;
+        let texts = text_bytes(place) + text_bytes(expression) + text_bytes(message);
+        size_of::<Self>() + texts
+    }
+}
+
+impl fmt::Display for Flaw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.message)
+    }
 }
 
 /// What decides a flag that is enabled.

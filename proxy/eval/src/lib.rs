@@ -34,7 +34,7 @@ pub mod text;
 pub use compile::Compiler;
 pub use context::{AttributeId, Attributes, Context, Value};
 pub use evaluate::{Decision, ErrorCode, Moment, Reason, ValueType, evaluate, evaluate_with};
-pub use explain::{Explanation, explain, explain_with};
+pub use explain::{Explanation, Step, explain, explain_with};
 pub use flag::{Flag, FlagSet, Variant, VariantIndex};
 pub use lifecycle::Lifecycle;
 pub use operator::Fault;

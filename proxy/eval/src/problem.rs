@@ -77,13 +77,14 @@ impl Problem {
         self
     }
 
-    /// Suggests the known word nearest to `word`, or names them all. Looks at no more than a hundred,
-    /// and not at long words, for a document may ask for many suggestions.
+    /// Suggests the known word nearest to `word`, or names them all; says at least that one of them is
+    /// wanted, unless there is help already. Looks at no more than a hundred, and not at long words,
+    /// for a document may ask for many suggestions.
     pub(crate) fn suggest<'a>(self, word: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
         const CANDIDATES: usize = 100;
         const LONG: usize = 64;
         if word.len() > LONG {
-            return self;
+            return self.or_help();
         }
         let candidates = known
             .into_iter()
@@ -98,7 +99,14 @@ impl Problem {
                 self.help(format!("did you mean {candidate:?}?"))
             }
             Some(_) if known.len() <= 40 => self.help(format!("known are: {}", known.join(", "))),
-            _ => self,
+            _ => self.or_help(),
+        }
+    }
+
+    fn or_help(self) -> Self {
+        match self.help {
+            Some(_) => self,
+            None => self.help("write one that there is"),
         }
     }
 }

@@ -9,6 +9,7 @@ use std::mem::size_of;
 
 use serde_json::{Map, Value};
 
+use crate::document::FlagSource;
 use crate::flag::{Flag, Variant};
 use crate::limits::MAX_SET_BYTES;
 
@@ -99,12 +100,16 @@ pub(crate) fn nodes_bytes(members: usize) -> usize {
     nodes * NODE_BYTES
 }
 
-/// What a flag takes beside its rule, its own and the set's metadata included.
-pub(crate) fn flag_bytes(
-    key: &str,
-    variants: &[Variant],
-    metadata: [&Map<String, Value>; 2],
-) -> usize {
+/// What a flag takes beside its rule and its flaws, the set's metadata included.
+pub(crate) fn flag_bytes(source: &FlagSource<'_>, of_the_set: &Map<String, Value>) -> usize {
+    let FlagSource {
+        key,
+        variants,
+        header,
+        gates,
+        ..
+    } = source;
+    let metadata = [of_the_set, &source.metadata];
     // Names stand a second time in the form that is searched.
     let variants: usize = variants
         .iter()
@@ -117,6 +122,7 @@ pub(crate) fn flag_bytes(
     // They become one object.
     let members = metadata.iter().map(|members| members.len()).sum();
     let metadata: usize = metadata.into_iter().map(members_bytes).sum();
-    let fixed = size_of::<Flag>() + 4 * PIECE + text_bytes(key);
+    let header = header.map_or(0, |header| text_bytes(header) + PIECE);
+    let fixed = size_of::<Flag>() + 4 * PIECE + text_bytes(key) + header + gates.bytes();
     fixed + variants + metadata + nodes_bytes(members)
 }

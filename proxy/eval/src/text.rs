@@ -12,6 +12,7 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 pub(crate) use self::json::STRICT;
+pub(crate) use self::yaml::plain_scalar;
 use crate::limits::{MAX_KEY_BYTES, MAX_NESTING, MAX_PROBLEMS, MAX_TEXT_BYTES};
 
 /// How a text is written.
@@ -179,33 +180,59 @@ impl Parts {
 }
 
 /// What makes a key unfit, if anything does.
-fn key_problem(key: &str, is_there: bool) -> Option<String> {
+fn key_problem(key: &str, is_there: bool) -> Option<Wrong> {
     if key.len() > MAX_KEY_BYTES {
-        Some(format!(
-            "this key has {} bytes, and at most {MAX_KEY_BYTES} are allowed: shorten it",
+        let what = format!(
+            "this key has {} bytes, and at most {MAX_KEY_BYTES} are allowed",
             key.len()
-        ))
+        );
+        Some(wrong(what, "shorten it"))
     } else if is_there {
-        Some(format!(
-            "the key {key:?} stands here a second time: remove one of the two"
-        ))
+        let what = format!("the key {key:?} stands here a second time");
+        Some(wrong(what, "remove one of the two"))
     } else {
         None
     }
 }
 
-fn too_deep() -> String {
-    format!("values nest more than {MAX_NESTING} levels deep: flatten the document")
+fn too_deep() -> Wrong {
+    let what = format!("values nest more than {MAX_NESTING} levels deep");
+    wrong(what, "flatten the document")
+}
+
+/// What is wrong, and what to do.
+struct Wrong {
+    what: String,
+    help: String,
+}
+
+fn wrong(what: impl Into<String>, help: impl Into<String>) -> Wrong {
+    Wrong {
+        what: what.into(),
+        help: help.into(),
+    }
 }
 
 /// One thing that makes a text neither JSON nor YAML, or that only one of the two can say.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("{message}")]
+#[error("{message}: {help}")]
 pub struct SyntaxError {
     /// Where.
     pub location: Location,
-    /// What, and what to do.
+    /// What.
     pub message: String,
+    /// What to do.
+    pub help: String,
+}
+
+impl SyntaxError {
+    fn new(location: Location, wrong: Wrong) -> Self {
+        Self {
+            location,
+            message: wrong.what,
+            help: wrong.help,
+        }
+    }
 }
 
 /// What is wrong with one text, as much as is reported.
@@ -229,10 +256,9 @@ impl SyntaxErrors {
     fn or(mut self, parsed: Parsed) -> Result<Parsed, Vec<SyntaxError>> {
         self.found.sort_by_key(|error| error.location);
         if let Some((dropped, location)) = self.dropped {
-            self.found.push(SyntaxError {
-                location,
-                message: format!("there are {dropped} more errors: mend the others first"),
-            });
+            let what = format!("there are {dropped} more errors");
+            let more = SyntaxError::new(location, wrong(what, "mend the others first"));
+            self.found.push(more);
         }
         if self.found.is_empty() {
             Ok(parsed)
@@ -250,13 +276,12 @@ impl SyntaxErrors {
 /// further (it is no JSON, or no YAML, from there on) does what follows remain unexamined.
 pub fn parse(text: &str, format: Format) -> Result<Parsed, Vec<SyntaxError>> {
     if text.len() > MAX_TEXT_BYTES {
-        return Err(vec![SyntaxError {
-            location: Location::START,
-            message: format!(
-                "the text has {} bytes, and at most {MAX_TEXT_BYTES} are read: split the flag set",
-                text.len()
-            ),
-        }]);
+        let what = format!(
+            "the text has {} bytes, and at most {MAX_TEXT_BYTES} are read",
+            text.len()
+        );
+        let wrong = wrong(what, "split the flag set");
+        return Err(vec![SyntaxError::new(Location::START, wrong)]);
     }
     match format {
         Format::Json => json::parse(text),

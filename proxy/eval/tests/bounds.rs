@@ -233,7 +233,7 @@ fn syntax_errors() {
         };
         let all = errors(MAX_PROBLEMS);
         assert_eq!(all.len(), MAX_PROBLEMS);
-        assert!(all.iter().all(|error| error.message.contains("remove one")));
+        assert!(all.iter().all(|error| error.help.contains("remove one")));
         let some = errors(MAX_PROBLEMS + 7);
         assert_eq!(some.len(), MAX_PROBLEMS + 1);
         let last = &some[MAX_PROBLEMS];
@@ -320,4 +320,28 @@ fn nesting_does_not_multiply_steps() {
     assert!(!spoiled(&nested(
         &|inner| json!({ "var": ["nothing", { "if": [inner, fallible] }] })
     )));
+}
+
+/// The words in `source` that stand behind `before`.
+fn words<'s>(source: &'s str, before: &str, end: &[char]) -> Vec<&'s str> {
+    let lines = source.lines().map(str::trim_start);
+    let words = lines.filter_map(|line| line.strip_prefix(before)?.split(end).next());
+    words.collect()
+}
+
+#[test]
+fn every_bound_and_operator_is_documented() {
+    let documentation = include_str!("../../../docs/targeting.md");
+    let bounds = words(include_str!("../src/limits.rs"), "pub const ", &[':']);
+    let operators = include_str!("../src/operator/build/arguments.rs");
+    let operators = words(operators, "(\"", &['"']);
+    assert!(bounds.len() > 20 && operators.len() > 35, "{operators:?}");
+    for bound in bounds {
+        assert!(documentation.contains(&format!("`{bound}`")), "{bound}");
+    }
+    for operator in operators {
+        let alone = documentation.contains(&format!("`{operator}`"));
+        let used = documentation.contains(&format!("`{{\"{operator}\": "));
+        assert!(alone || used, "{operator}");
+    }
 }

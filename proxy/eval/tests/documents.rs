@@ -109,7 +109,7 @@ fn a_wrong_shape_hides_no_rule() {
             "flag /delivery/b 4:35 there is no flag \"b\" in this set",
             "flag /delivery/b/heeder 4:40 there is no delivery setting \"heeder\"",
             "flag /$evaluators/e/zip 1:21 there is no operator \"zip\"",
-            "flag /flags/a/targeting/if/2 3:67 there is no evaluator \"f\"",
+            "flag /flags/a/targeting/if/2/$ref 3:69 there is no evaluator \"f\"",
         ],
     );
     // Whatever else refuses the document.
@@ -453,14 +453,18 @@ fn references_are_found_or_reported() {
     );
     check(
         &document("{ abc: true }", "{ if: [{ $ref: abd }, on] }"),
-        &["flag /flags/f/targeting/if/0 7:23 there is no evaluator \"abd\""],
+        &["flag /flags/f/targeting/if/0/$ref 7:25 there is no evaluator \"abd\""],
+    );
+    check(
+        &document("{ abc: true }", "{ $ref: abd }"),
+        &["flag /flags/f/targeting/$ref 7:18 there is no evaluator \"abd\""],
     );
     check(
         &document(
             "{ a: { '!': [{ $ref: b }] }, b: { $ref: a } }",
             "{ if: [{ $ref: a }, on] }",
         ),
-        &["flag /$evaluators/b 1:43 the evaluator \"a\" refers to itself"],
+        &["flag /$evaluators/b/$ref 1:48 the evaluator \"a\" refers to itself"],
     );
     // What is wrong inside of an evaluator is reported where it stands.
     check(

@@ -237,18 +237,19 @@ fn loops_as_deep_as_a_rule_goes() {
     let mut rule = document(&json!({ "$ref": format!("e{deepest}") }));
     rule["$evaluators"] = json!(evaluators);
     let steps = steps(&rule, &json!({})).expect("it fits");
-    assert_eq!(steps.len(), deepest);
+    // The innermost is a constant; `if`, and the conclusion.
+    assert_eq!(steps.len(), deepest + 1);
 }
 
 #[test]
 fn explained_steps() {
     let rule = json!({ "some": [{ "var": "list" }, { "<": [{ "var": "" }, 0] }] });
     let count = |turns: usize| run(&rule, &numbers(turns)).expect("it fits");
-    // `if`, `some`, the turns, and why there is no variant or which.
+    // `if`, `some`, the turns, and the conclusion.
     let all = count(MAX_EXPLAINED_STEPS - 2);
-    assert_eq!(all.len(), MAX_EXPLAINED_STEPS);
+    assert_eq!(all.len(), MAX_EXPLAINED_STEPS + 1);
     let some = count(MAX_EXPLAINED_STEPS + 5);
-    assert_eq!(some.len(), MAX_EXPLAINED_STEPS + 1);
+    assert_eq!(some.len(), MAX_EXPLAINED_STEPS + 2);
     assert_eq!(some[MAX_EXPLAINED_STEPS], "7 more steps are not listed");
     // The loop itself says how it ended.
     assert!(

@@ -38,8 +38,19 @@ fn booleans_name_variants_too() {
     document["flags"]["a"]["variants"] = json!({ "true": 1, "false": 2 });
     document["flags"]["a"]["defaultVariant"] = json!("true");
     assert_eq!(lint(&document), NOTHING);
-    document["flags"]["a"]["targeting"] = json!({ "if": [{ "var": "x" }, true, "false"] });
-    assert_eq!(lint(&document), NOTHING);
+    for names in [
+        json!({ "if": [{ "var": "x" }, true, "false"] }),
+        json!({ "sem_ver": [{ "var": "x" }, "=", "1.0.0"] }),
+        // They leave a boolean what it is.
+        json!({ "max": [{ "var": "x" }, { "var": "y" }] }),
+        json!({ "min": [true] }),
+    ] {
+        document["flags"]["a"]["targeting"] = names;
+        assert_eq!(lint(&document), NOTHING, "{document}");
+    }
+    document["flags"]["a"]["targeting"] = json!({ "+": [{ "var": "x" }, 1] });
+    let expected = ["unknown-variant /flags/a/targeting"];
+    assert_eq!(lint(&document), expected);
 }
 
 #[test]
@@ -72,6 +83,23 @@ fn a_near_variant_is_suggested() {
     let found = lint::document(&set(&rule, &json!({})), &World::default());
     assert_eq!(found[0].message, "there is no variant \"onn\"");
     assert_eq!(found[0].help.as_deref(), Some("did you mean \"on\"?"));
+}
+
+#[test]
+fn a_constant_bucketing_value_splits_nobody() {
+    let said = |value: Value| {
+        let rule = json!({ "fractional": [value, ["on", 1], ["off", 1]] });
+        let document = set(&rule, &json!({}));
+        let found = lint::document(&document, &World::default());
+        let messages = found.iter().map(|problem| problem.message.clone());
+        messages.collect::<Vec<_>>()
+    };
+    let nobody = "the bucketing value is null: nobody gets a variant";
+    assert_eq!(said(json!(null)), [nobody]);
+    let constant = "the bucketing value is constant: it tells no user from another";
+    assert_eq!(said(json!("salt")), [constant]);
+    assert_eq!(said(json!({ "cat": ["a", "b"] })), [constant]);
+    assert_eq!(said(json!({ "var": "company" })), NOTHING);
 }
 
 #[test]
@@ -285,10 +313,24 @@ fn words_that_yaml_1_1_reads_otherwise() {
         ("x: [On, 'no', \"yes\", !!str off, NO]\n", "/x/0 /x/4"),
         ("- &a on\n- *a\n- { x: off }\n- off\n", "/0 /2/x /3"),
         ("- 2027-03-31\n- '2027-03-31'\n- 2027-03-31x\n", "/0"),
-        ("- 12:30:45\n- 10:99\n- a:b\n", "/0"),
-        ("- 012\n- 0\n- -07\n- 08\n- 10\n", "/0 /2"),
-        ("- 1_000\n- 0b1\n- 0o17\n- 0x1f\n", "/0 /1 /2"),
-        ("- 1e3\n- 1.5e3\n- 1.5\n", "/0"),
+        ("- 2027-3-1 1:02:03\n- 2027-3-1\n- 2027-03-31T\n", "/0"),
+        ("- 12:30:45\n- 10:99\n- a:b\n- 01:30\n", "/0"),
+        ("- 12:30.5\n- 01:30.5\n- 12:30.5x\n", "/0 /1"),
+        ("- 012\n- 0\n- -012\n- 08\n- 10\n", "/0 /2 /3"),
+        // Written otherwise, and the same.
+        ("- 00\n- -07\n- 0x1f\n- 1.\n- +5\n", ""),
+        ("- 1_000\n- 0b1\n- 0o17\n- 0x_1\n", "/0 /1 /2 /3"),
+        ("- 1e3\n- 1.5e3\n- 1.5\n- 1.0e3\n", "/0 /1 /3"),
+        ("- 1.e3\n- 1.5e+3\n- -.5\n- .5\n", "/0 /2"),
+        ("- 99999999999999999999\n- 1.2.3\n- _1\n", ""),
+        // A document with one of these does not load at all.
+        ("- [x, =, '=', ==]\n- <<\n", "/0/1 /1"),
+        // Keys are texts, whatever they look like.
+        ("1e3: 1\n08: 1\n404: 1\ntrue: 1\n1.5: 1\n", ""),
+        (
+            "012: 1\n0x1f: 1\n1_0: 1\n1:30: 1\n",
+            "/012 /0x1f /1:30 /1_0",
+        ),
         ("a: |\n  on\nb: >\n  off\nc: online\n", ""),
     ] {
         parse(text, Format::Yaml).expect("it is YAML");

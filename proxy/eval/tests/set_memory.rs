@@ -22,6 +22,7 @@ const TEST_RUNNER_BYTES: usize = 4096;
 #[test]
 fn what_a_set_takes_is_bounded() {
     the_estimate_is_no_lower_than_what_is_held();
+    gates_and_flaws_are_counted();
     the_flags_of_an_organisation_fit_into_one_set();
     references_multiply_no_further_than_the_bound();
     a_rule_that_is_refused_holds_nothing();
@@ -240,6 +241,34 @@ fn the_estimate_is_no_lower_than_what_is_held() {
     }
 }
 
+/// What stands beside a flag, and what is wrong with it, multiply its text, too.
+fn gates_and_flaws_are_counted() {
+    let names = |count: usize| -> Vec<String> { (0..count).map(|name| name.to_string()).collect() };
+    let wildcards = "*".repeat(128);
+    let required: Map<String, Value> = (0..16)
+        .map(|key| (format!("f{key:05}"), json!(names(400))))
+        .collect();
+    for (name, entry) in [
+        ("regions", json!({ "regions": vec![wildcards; 64] })),
+        ("short regions", json!({ "regions": vec!["a"; 64] })),
+        ("prerequisites", json!({ "requires": required })),
+        (
+            "layer",
+            json!({ "layer": { "name": "l", "from": 0, "to": 9 } }),
+        ),
+        ("header", json!({ "header": "x-flag-of-a-long-name" })),
+        ("flaws", json!({ "regions": vec![0; 64], "nope": 1 })),
+    ] {
+        let mut document = document(&json!({ "r": { "if": [true, "a"] } }), 100);
+        let keys = document["flags"].as_object().expect("it is one").keys();
+        let delivery: Map<String, Value> = keys.map(|key| (key.clone(), entry.clone())).collect();
+        document["delivery"] = Value::Object(delivery);
+        let (set, held) = accepted(name, compile(&document));
+        let most = set.bytes + problem_bytes(&set.problems) + TEST_RUNNER_BYTES;
+        assert!(held <= most, "{name}: {held} of {most} bytes are held");
+    }
+}
+
 fn the_flags_of_an_organisation_fit_into_one_set() {
     let mut flags = Map::new();
     for (_, text) in many_sets::texts() {
@@ -337,12 +366,17 @@ fn what_is_wrong_takes_little() {
         json!(1),
         |rule, level| json!({ format!("{level}{}", "k".repeat(1_000)): [rule] }),
     );
-    for (name, evaluator) in [
-        ("a reference", json!({ "$ref": long })),
-        ("a reference inside", json!({ "cat": [{ "$ref": long }] })),
-        ("operators", deep),
+    for (name, evaluator, flags) in [
+        ("a reference", json!({ "$ref": long }), 2_000),
+        (
+            "a reference inside",
+            json!({ "cat": [{ "$ref": long }] }),
+            2_000,
+        ),
+        // What is to be told of each of them, where it is reached, has a long path as well.
+        ("operators", deep, 50),
     ] {
-        let compiled = compile(&document(&json!({ "r": evaluator }), 2_000));
+        let compiled = compile(&document(&json!({ "r": evaluator }), flags));
         let (set, _) = accepted(name, compiled);
         let bytes = problem_bytes(&set.problems);
         let most = 2 * MAX_PROBLEM_BYTES + 2 * (MAX_PROBLEMS + 1) * size_of::<Problem>();

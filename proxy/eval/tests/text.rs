@@ -23,7 +23,8 @@ fn refuse_all(format: Format, text: &str, expected: &[(u32, u32, &str)]) {
     let errors = parse(text, format).expect_err(text);
     assert_eq!(errors.len(), expected.len(), "{text}: {errors:?}");
     for (error, (line, column, words)) in errors.iter().zip(expected) {
-        assert!(error.message.contains(words), "{text}: {}", error.message);
+        assert!(!error.help.is_empty(), "{text}: {error}");
+        assert!(error.to_string().contains(words), "{text}: {error}");
         let location = (error.location.line, error.location.column);
         assert_eq!(location, (*line, *column), "{text}: {error}");
     }
@@ -60,6 +61,17 @@ fn json_is_strict() {
     refuse(Format::Json, "", 1, 1, "not JSON");
     refuse(Format::Json, "{\"a\":1,}", 1, 8, "trailing comma");
     refuse(Format::Json, "// no\n{}", 1, 1, "not JSON");
+    for (text, column) in [
+        ("// no\n{}", 1),
+        ("{\"a\": 1 // no\n}", 9),
+        ("{ # no\n}", 3),
+        ("[1, /* no */ 2]", 5),
+    ] {
+        refuse(Format::Json, text, 1, column, "remove the comment");
+    }
+    for (text, column) in [("{\"a\": 1 \"//\": 2}", 9), ("[1 2]", 4)] {
+        refuse(Format::Json, text, 1, column, "add the comma");
+    }
     refuse(Format::Json, "{'a':1}", 1, 2, "not JSON");
     refuse(Format::Json, "{\"a\":01}", 1, 7, "invalid number");
     refuse(Format::Json, "[NaN]", 1, 2, "not JSON");

@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use burgee_eval::{
-    AttributeId, Compiler, Context, Decision, Moment, Snapshot, Value, ValueType, evaluate, explain,
+    AttributeId, Compiler, Context, Decision, Explanation, Moment, Reason, Snapshot, Value,
+    ValueType, evaluate, explain,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value as Json};
@@ -71,6 +72,7 @@ fn check_case(case: &Case) {
         "{} explained",
         case.name
     );
+    decided(&explanation, case);
 
     // The edge has no tree: it sets the attributes that the rules read, one by one.
     if !snapshot.flag(flag).reads_tree {
@@ -108,6 +110,53 @@ fn check_case(case: &Case) {
             "{} for another",
             case.name
         );
+    }
+}
+
+/// Every explanation has the step that decided, and ends with what was concluded from it.
+fn decided(explanation: &Explanation<'_>, case: &Case) {
+    let decision = &explanation.decision;
+    let told = format!("{}: {:#?}", case.name, explanation.steps);
+    for step in &explanation.steps {
+        assert!(step.path.starts_with('/'), "{told}");
+        assert!(!step.outcome.is_empty(), "{told}");
+        let operator = step.path.rsplit('/').next().unwrap_or_default();
+        let operator = operator.replace("~1", "/").replace("~0", "~");
+        let quoted = step.expression.starts_with(&format!("{{{operator:?}:"));
+        let is_operator = step.path.starts_with("/targeting/");
+        assert!(quoted || !is_operator, "{told}");
+        assert!(!step.expression.is_empty(), "{told}");
+    }
+    let (last, before) = explanation.steps.split_last().expect("there is one");
+    let rule = before
+        .iter()
+        .find(|step| step.depth == 0 && step.path.starts_with("/targeting"));
+    let gave = |value: &str| rule.is_some_and(|rule| rule.outcome.starts_with(value));
+    assert_eq!(last.depth, 0, "{told}");
+    match decision.reason {
+        Reason::Disabled => assert_eq!(last.path, "/state", "{told}"),
+        Reason::Static => assert_eq!(last.path, "/defaultVariant", "{told}"),
+        Reason::Default => {
+            assert_eq!(last.path, "/defaultVariant", "{told}");
+            assert!(rule.is_none() || gave("null"), "{told}");
+        }
+        Reason::TargetingMatch => {
+            let name = decision.variant_name().expect("it matched");
+            let escaped = name.replace('~', "~0").replace('/', "~1");
+            assert_eq!(last.path, format!("/variants/{escaped}"), "{told}");
+            assert!(gave(name) || gave(&Json::from(name).to_string()), "{told}");
+            let rule = rule.expect("it matched");
+            assert!(last.outcome.starts_with(&rule.path), "{told}");
+        }
+        Reason::Error => {
+            let failed = before.iter().find(|step| step.path == last.path);
+            match failed {
+                Some(failed) => assert_eq!(failed.expression, last.expression, "{told}"),
+                // Only what is no rule at all is no step.
+                None => assert_eq!((&*last.path, before.len()), ("/targeting", 0), "{told}"),
+            }
+        }
+        other => panic!("{other:?} is no reason of a vector's: {told}"),
     }
 }
 

@@ -2,13 +2,14 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use burgee_eval::{Context, Decision, ErrorCode};
+use burgee_eval::{Context, Decision, ErrorCode, Step};
 use http::StatusCode;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Deserializer, de};
+use serde_json::{Map, Value, json};
 
 use super::{Admin, Answer, respond_json};
 use crate::decide::{At, SyncedAt, SyncedAtError, explain, lifecycle, overridden};
+use crate::overrides::{OverrideStatus, Place};
 
 /// What is asked.
 #[derive(Debug, Deserialize)]
@@ -16,8 +17,8 @@ use crate::decide::{At, SyncedAt, SyncedAtError, explain, lifecycle, overridden}
 pub(super) struct Question {
     flag: String,
     /// Where it does not say `region` and `cluster`, they are this proxy's.
-    #[serde(default)]
-    context: Value,
+    #[serde(default, deserialize_with = "object")]
+    context: Map<String, Value>,
     /// Unix seconds. Default: now.
     now: Option<u64>,
     /// When what is served was last known to be current. Default: what this proxy knows.
@@ -32,18 +33,25 @@ pub(super) enum QueryError {
     #[error("`{0}` is not a parameter; there are flag, context, now and syncedAt")]
     Unknown(String),
     #[error("`context` is not JSON: {0}")]
-    Context(serde_json::Error),
+    ContextSyntax(serde_json::Error),
+    #[error(transparent)]
+    Context(#[from] ContextError),
     #[error("`now` is not a number of seconds")]
     Now,
     #[error("`syncedAt` {0}")]
     SyncedAt(#[from] SyncedAtError),
 }
 
+/// A context that is JSON and could mean anything.
+#[derive(Debug, thiserror::Error)]
+#[error("`context` must be a JSON object")]
+pub(super) struct ContextError;
+
 impl Question {
     pub(super) fn from_query(query: &str) -> Result<Self, QueryError> {
         let mut question = Self {
             flag: String::new(),
-            context: Value::Null,
+            context: Map::new(),
             now: None,
             synced_at: None,
         };
@@ -51,7 +59,9 @@ impl Question {
             match &*name {
                 "flag" => question.flag = value.into_owned(),
                 "context" => {
-                    question.context = serde_json::from_str(&value).map_err(QueryError::Context)?;
+                    let context: Value =
+                        serde_json::from_str(&value).map_err(QueryError::ContextSyntax)?;
+                    question.context = members(context)?;
                 }
                 "syncedAt" => question.synced_at = Some(value.parse()?),
                 "now" => question.now = Some(value.parse().map_err(|_| QueryError::Now)?),
@@ -64,6 +74,17 @@ impl Question {
             Ok(question)
         }
     }
+}
+
+fn members(context: Value) -> Result<Map<String, Value>, ContextError> {
+    match context {
+        Value::Object(members) => Ok(members),
+        _ => Err(ContextError),
+    }
+}
+
+fn object<'de, D: Deserializer<'de>>(from: D) -> Result<Map<String, Value>, D::Error> {
+    members(Value::deserialize(from)?).map_err(de::Error::custom)
 }
 
 pub(super) fn answer(admin: &Admin, question: &Question) -> Answer {
@@ -94,36 +115,91 @@ pub(super) fn answer(admin: &Admin, question: &Question) -> Answer {
     };
     let asked = admin.place(&question.context);
     let context = Context::from_json(state.snapshot.attributes(), &asked);
-    let overridden = overridden(&state, index, &context, at);
-    let explanation = explain(&state, index, &context, at);
-    let decision = overridden.unwrap_or(explanation.decision);
+    let elsewhere = admin
+        .elsewhere(&asked)
+        .map(|place| state.overrides_in(place, unix_ms()));
+    let (overrides, list) = match &elsewhere {
+        Some(census) => (&census.in_force, &census.list),
+        None => (&state.overrides, &state.override_list),
+    };
+    let explanation = explain(&state, overrides, index, &context, at);
+    let overridden = overridden(&state, overrides, index, &context, at);
+    let decision = overridden.map_or(explanation.decision, |(decision, _)| decision);
     let mut told = describe(&decision);
     told["set"] = json!(&*decision.flag.set);
     told["revision"] = json!(revision);
     if let Some(lifecycle) = lifecycle(&explanation, now_ms / 1000) {
         told["lifecycle"] = lifecycle;
     }
-    if overridden.is_some() {
-        told["withoutOverride"] = describe(&explanation.decision);
+    match overridden {
+        None => told["steps"] = json!(explanation.steps),
+        Some((decision, listed)) => {
+            let by = &list[listed];
+            told["override"] = json!(by);
+            told["steps"] = json!([override_step(&decision, by)]);
+            let mut without = describe(&explanation.decision);
+            without["steps"] = json!(explanation.steps);
+            told["withoutOverride"] = without;
+        }
     }
-    told["steps"] = json!(explanation.steps);
     respond_json(StatusCode::OK, &told)
+}
+
+/// The one step of a decision that an override made. It stands in no document, so its path is that of
+/// the override in the answer.
+fn override_step(decision: &Decision<'_>, by: &OverrideStatus) -> Step {
+    let gave = match decision.variant_name() {
+        Some(name) => json!(name).to_string(),
+        None => "no variant".to_owned(),
+    };
+    let whom = match by.keys {
+        None => "everyone".to_owned(),
+        Some(1) => "one named targeting key, which is this one".to_owned(),
+        Some(keys) => format!("{keys} named targeting keys, of which this is one"),
+    };
+    let OverrideStatus {
+        variant,
+        scope,
+        ends,
+        who,
+        why,
+        when,
+        ..
+    } = by;
+    let default = if variant.is_none() {
+        ", the default,"
+    } else {
+        ""
+    };
+    Step {
+        depth: 0,
+        path: "/override".to_owned(),
+        expression: json!({ "variant": variant, "scope": scope, "keys": by.keys }).to_string(),
+        outcome: format!(
+            "{gave}{default} for {whom} (scope {scope}) until {ends}; set by {who} at {when}: {why}"
+        ),
+    }
 }
 
 impl Admin {
     /// The context that is asked about, as a request to this proxy would have it: in its region and
     /// cluster, unless the question says another.
-    fn place(&self, context: &Value) -> Value {
-        let mut context = match context {
-            Value::Object(members) => members.clone(),
-            _ => serde_json::Map::new(),
-        };
+    fn place(&self, context: &Map<String, Value>) -> Value {
+        let mut context = context.clone();
         for (name, own) in [("region", &self.region), ("cluster", &self.cluster)] {
             if !context.contains_key(name) {
                 context.insert(name.to_owned(), json!(own));
             }
         }
         context.into()
+    }
+
+    /// Where the context is, unless that is where this proxy is. What is no text names no region.
+    fn elsewhere<'c>(&self, context: &'c Value) -> Option<Place<'c>> {
+        let name = |member: &str| context[member].as_str().unwrap_or_default();
+        let (region, cluster) = (name("region"), name("cluster"));
+        let is_here = region == self.region && cluster == self.cluster;
+        (!is_here).then_some(Place { region, cluster })
     }
 }
 
@@ -169,17 +245,40 @@ mod tests {
         assert_eq!(question.synced_at, Some(SyncedAt::Seconds(4)));
         let never = Question::from_query("flag=a&syncedAt=never").unwrap();
         assert_eq!(never.synced_at, Some(SyncedAt::Never));
-        assert_eq!(question.context, json!({ "targetingKey": "u1" }));
+        assert_eq!(
+            Value::from(question.context),
+            json!({ "targetingKey": "u1" })
+        );
         for wrong in [
             "",
             "context={}",
             "flag=a&context={",
+            "flag=a&context=[]",
+            "flag=a&context=null",
             "flag=a&now=x",
             "flag=a&syncedAt=x",
             "flag=a&synced_at=1",
             "flag=a&flags=b",
         ] {
             assert!(Question::from_query(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_context_is_an_object_or_left_out() {
+        for context in [json!([]), json!("x"), json!(5), Value::Null] {
+            let body = json!({ "flag": "a", "context": context });
+            let error = serde_json::from_value::<Question>(body).unwrap_err();
+            assert_eq!(error.to_string(), ContextError.to_string());
+            let error = Question::from_query(&format!("flag=a&context={context}")).unwrap_err();
+            assert_eq!(error.to_string(), ContextError.to_string());
+        }
+        for body in [
+            json!({ "flag": "a" }),
+            json!({ "flag": "a", "context": {} }),
+        ] {
+            let question: Question = serde_json::from_value(body).unwrap();
+            assert!(question.context.is_empty());
         }
     }
 }

@@ -67,7 +67,7 @@ fn of_this_moment(admin: &Admin) -> prometheus::Result<Registry> {
     }
     let age = Gauge::new(
         "burgee_snapshot_age_seconds",
-        "Since this proxy last knew that what it serves is current, before a restart included; absent if it never did.",
+        "Since this proxy last knew that it had seen all that its source holds, before a restart included; absent if it never did. What it refuses makes it no older: see burgee_flagset_rejected_total and burgee_override_rejected_total.",
     )?;
     if let Some(known) = admin.store.age(unix_ms()) {
         age.set(known.as_secs_f64());

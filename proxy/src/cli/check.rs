@@ -4,11 +4,13 @@
 mod fix;
 mod report;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use burgee_eval::lint::World;
 use burgee_eval::{Compiler, Snapshot, code};
+use clap::ArgGroup;
 use jiff::Timestamp;
 
 use self::fix::Fix;
@@ -17,22 +19,28 @@ use crate::config::{Config, Inspected, Source};
 use crate::edge::{GeoFile, provided};
 use crate::finding::code::{UNKNOWN_ROUTE_FLAG, UNREADABLE_DATABASE};
 use crate::finding::{Finding, Level, quote};
-use crate::flag_files::{self, FlagFile};
+use crate::flag_files::{self, FlagFile, Read};
 use crate::wire::{self, WireProblem};
 
 /// Check a configuration and flag sets; every finding at once.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
+#[command(group = ArgGroup::new("what").args(["paths", "config", "flags"]).required(true).multiple(true))]
+#[allow(clippy::struct_excessive_bools)] // Switches of a command line are independent of each other.
 pub(super) struct Args {
     /// Flag sets, and directories of them.
     #[arg(value_name = "FILE_OR_DIRECTORY")]
     paths: Vec<PathBuf>,
     /// A configuration; where it reads flag sets from files, those are checked too.
-    #[arg(long, short, value_name = "FILE", required_unless_present_any = ["paths", "flags"])]
+    #[arg(long, short, value_name = "FILE")]
     config: Option<PathBuf>,
     /// A flag set, or a directory of them, as without this option; may be given more than once.
     #[arg(long, value_name = "FILE_OR_DIRECTORY")]
     flags: Vec<PathBuf>,
+    /// Do not look for the geography database that the configuration names: it is only where the
+    /// proxies are.
+    #[arg(long, requires = "config")]
+    no_database: bool,
     /// Fail on warnings, too.
     #[arg(long)]
     strict: bool,
@@ -57,7 +65,7 @@ pub(super) struct Args {
 const EXAMPLES: &str = "\
 Examples:
   burgee check config/flags
-  burgee check --config burgee.yaml config/flags --strict
+  burgee check --config burgee.yaml --no-database config/flags --strict
   burgee check --fix config/flags/checkout.yaml
   burgee check config/flags --format sarif > burgee.sarif
 
@@ -66,20 +74,23 @@ every kind of finding.";
 
 /// Exit code 1 where there is something to fail for.
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let (mut files, mut findings) = check(args);
+    let mut read = check(args);
     let mut fixed = Vec::new();
     if args.fix {
-        fixed = fix::all(&unpinned(&files, &findings));
+        let (files, refused) = unpinned(&read);
+        fixed = fix::all(&files);
+        fixed.extend(refused.into_iter().map(fix::refused));
         if fixed.iter().any(Fix::is_done) {
-            (files, findings) = check(args);
+            read = check(args);
         }
-        findings.extend(fixed.iter().filter_map(Fix::failure));
-        findings.sort();
+        read.findings.extend(fixed.iter().filter_map(Fix::failure));
+        read.findings.sort();
     }
+    let findings = &read.findings;
     let outcome = Outcome {
-        findings: &findings,
+        findings,
         fixes: &fixed,
-        sets: files.len(),
+        files: read.looked_at,
         configuration: args.config.is_some(),
     };
     let format = if args.json { Format::Json } else { args.format };
@@ -97,7 +108,7 @@ pub(super) fn now() -> Option<u64> {
     u64::try_from(Timestamp::now().as_second()).ok()
 }
 
-fn check(args: &Args) -> (Vec<FlagFile>, Vec<Finding>) {
+fn check(args: &Args) -> Read {
     let mut findings = Vec::new();
     let mut paths = args.paths.clone();
     paths.extend(args.flags.iter().cloned());
@@ -124,7 +135,11 @@ fn check(args: &Args) -> (Vec<FlagFile>, Vec<Finding>) {
         now: now(),
         provided: provided.as_deref(),
     };
-    let (files, found) = flag_files::read_and_lint(&paths, &mut compiler, &world);
+    let Read {
+        files,
+        looked_at,
+        findings: found,
+    } = flag_files::read_and_lint(&paths, &mut compiler, &world);
     findings.extend(found);
     let snapshot = Snapshot::new(&compiler, files.iter().map(|file| file.set.clone()));
 
@@ -138,22 +153,34 @@ fn check(args: &Args) -> (Vec<FlagFile>, Vec<Finding>) {
         if !paths.is_empty() && all_known {
             findings.extend(routes(path, read, &snapshot));
         }
-        findings.extend(database(path, read));
+        if !args.no_database {
+            findings.extend(database(path, read));
+        }
         quote(&mut findings, path, &read.text);
     }
     findings.sort();
     findings.dedup();
-    (files, findings)
+    Read {
+        files,
+        looked_at,
+        findings,
+    }
 }
 
-/// The files that ask for a pin.
-fn unpinned<'f>(files: &'f [FlagFile], findings: &[Finding]) -> Vec<&'f FlagFile> {
-    let asks = |file: &&FlagFile| {
-        findings
-            .iter()
-            .any(|finding| finding.rule == code::UNPINNED_BUCKETING && finding.file == file.path)
-    };
-    files.iter().filter(asks).collect()
+/// The files that lack a pin: those that are served, and those that are refused.
+fn unpinned(read: &Read) -> (Vec<&FlagFile>, Vec<&Path>) {
+    let lacking: BTreeSet<&Path> = read
+        .findings
+        .iter()
+        .filter(|finding| finding.rule == code::UNPINNED_BUCKETING)
+        .map(|finding| &*finding.file)
+        .collect();
+    let lacks = |file: &&FlagFile| lacking.contains(&*file.path);
+    let served: Vec<&FlagFile> = read.files.iter().filter(lacks).collect();
+    let is_served = |path: &Path| served.iter().any(|file| *file.path == *path);
+    let refused = lacking.iter().copied().filter(|path| !is_served(path));
+    let refused = refused.collect();
+    (served, refused)
 }
 
 /// What routes say of flags and variants, against the flag sets at hand. Warnings: a proxy serves
@@ -177,13 +204,16 @@ fn routes(path: &Path, read: &Inspected, snapshot: &Snapshot) -> Vec<Finding> {
     problems.into_iter().filter_map(place).collect()
 }
 
+const DATABASE_HELP: &str = "name a readable MaxMind database (.mmdb); where it is only on the machines of \
+                             the proxies, check with --no-database";
+
 /// A geography database that a proxy could not start with.
 fn database(path: &Path, read: &Inspected) -> Option<Finding> {
     let geo = read.config.as_ref()?.context.geo.as_ref()?;
     let error = anyhow::Error::from(GeoFile::open(geo.mmdb.as_ref()?).err()?);
     let span = read.locations.span("/context/geo/mmdb/path");
     Some(Finding {
-        help: Some("name a readable MaxMind database (.mmdb)".to_owned()),
+        help: Some(DATABASE_HELP.to_owned()),
         ..Finding::at(path, span, UNREADABLE_DATABASE, format!("{error:#}"))
     })
 }

@@ -218,7 +218,9 @@ fn for_people(
         writeln!(
             text,
             "{indent}{}  {}\n{indent}  = {}",
-            step.path, step.expression, step.outcome
+            printable(&step.path),
+            printable(&step.expression),
+            printable(&step.outcome)
         )?;
     }
     Ok(text)

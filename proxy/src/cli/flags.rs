@@ -1,5 +1,7 @@
 //! `burgee flags`: flag sets in the log.
 
+mod broken;
+mod delete;
 mod push;
 mod sets;
 
@@ -11,11 +13,11 @@ use anyhow::bail;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::connection::{Author, Connection, Contents, Output, now, reason, table, time};
+use super::connection::{Author, Connection, Contents, Output, reason, table, time};
 use crate::config::default_reserved;
 use crate::envelope::{Change, Document, FlagSetText, Verified};
 use crate::finding::did_you_mean;
-use crate::registry::{AppendError, Draft, Log, Registry};
+use crate::registry::{AppendError, Log};
 
 pub(super) use push::append;
 pub(super) use sets::Sets;
@@ -25,9 +27,10 @@ pub(super) use sets::Sets;
 pub(super) enum Args {
     /// Puts flag sets into the log, exactly as the files are.
     ///
-    /// What `burgee check` calls an error is refused, and so is a flag that another set in the log
-    /// defines; what it warns of is shown. A set that is in the log as it stands is left alone. When someone else changed a set at the same
-    /// moment, nothing is overwritten: you are told who, and can look before you push again.
+    /// What `burgee check` calls an error is refused, and so are a flag that another set in the log
+    /// defines and a change that would break another set there; what it warns of is shown. A set that
+    /// is in the log as it stands is left alone. When someone else changed a set at the same moment,
+    /// nothing is overwritten: you are told who, and can look before you push again.
     #[command(after_help = "Examples:
   burgee flags push config/flags --reason \"10% in Germany\"
   burgee flags push config/flags/checkout.yaml --as ci@build-4711")]
@@ -39,6 +42,8 @@ pub(super) enum Args {
     /// Lists the flag sets in the log.
     List(List),
     /// Deletes a flag set: from the next request on, its flags do not exist.
+    ///
+    /// Refused where another set in the log requires one of them; you are told which.
     #[command(after_help = "Example:
   burgee flags delete checkout --reason \"replaced by checkout-2\"")]
     Delete(Delete),
@@ -56,6 +61,10 @@ pub(super) struct Push {
     /// Refuse what `burgee check` warns of, too.
     #[arg(long)]
     strict: bool,
+    /// Push although other sets in the log would break; how is shown. What is wrong with the files
+    /// themselves is refused all the same.
+    #[arg(long)]
+    force: bool,
     /// Header names that proxies reserve, as their configuration says; a flag's own header must be one of them.
     #[arg(long, value_name = "PREFIX", value_delimiter = ',', default_values_t = default_reserved())]
     reserved: Vec<String>,
@@ -95,6 +104,9 @@ pub(super) struct Delete {
     /// The reason, for the record.
     #[arg(long, value_name = "REASON", value_parser = reason)]
     reason: String,
+    /// Delete it although other sets in the log would break; how is shown.
+    #[arg(long)]
+    force: bool,
     #[command(flatten)]
     author: Author,
     #[command(flatten)]
@@ -122,7 +134,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Args::Push(args) => push::run(args).await,
         Args::Get(args) => get(args).await,
         Args::List(args) => list(args).await,
-        Args::Delete(args) => delete(args).await,
+        Args::Delete(args) => delete::run(args).await,
     }
 }
 
@@ -135,7 +147,8 @@ async fn get(args: Get) -> anyhow::Result<ExitCode> {
         .as_ref()
         .and_then(|record| Some((record, text(record)?)))
     else {
-        bail!(missing(&registry, &args.set).await?);
+        let contents = Contents::of_log(&registry, &log).await?;
+        bail!(missing(&args.set, &contents));
     };
     if args.output.json {
         args.output.answer(&describe(record, Some(text)), "")?;
@@ -179,46 +192,19 @@ async fn list(args: List) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn delete(args: Delete) -> anyhow::Result<ExitCode> {
-    let registry = args.connection.registry().await?;
+fn missing(set: &str, contents: &Contents) -> String {
     let log = Log::flags();
-    let subject = log.subject(&args.set)?;
-    let head = registry.head(&log, &subject).await?;
-    if head.newest.as_ref().and_then(text).is_none() {
-        bail!(missing(&registry, &args.set).await?);
-    }
-    let draft = Draft {
-        who: args.author.name(),
-        why: args.reason,
-        when: now(),
-        change: Change::Delete,
-    };
-    let appended = registry
-        .append(&log, &subject, &head, draft)
-        .await
-        .map_err(explain)?;
-    let described = describe(&appended.record, None);
-    args.output.answer(
-        &described,
-        format_args!("{}: deleted (revision {})", args.set, described.revision),
-    )?;
-    Ok(ExitCode::SUCCESS)
-}
-
-async fn missing(registry: &Registry, set: &str) -> anyhow::Result<String> {
-    let log = Log::flags();
-    let contents = Contents::of_log(registry, &log).await?;
     let live = contents
         .records
         .iter()
         .filter(|record| text(record).is_some());
     let names = live.filter_map(|record| log.token(&record.record().subject));
-    Ok(format!(
+    format!(
         "there is no flag set {set:?} in {}{}{}",
         log.name(),
         did_you_mean(set, names),
         contents.note()
-    ))
+    )
 }
 
 /// `None`: deleted.

@@ -8,13 +8,17 @@ use serde_json::Value;
 
 use super::table::{Report, Table, string, token};
 use super::{
-    AccessLog, Admin, Config, Context, FileSource, Limits, Listener, NatsSource, Shutdown, Source,
-    Startup, attributes, routing,
+    AccessLog, Admin, Config, Context, Decisions, FileSource, Limits, Listener, NatsSource,
+    Shutdown, Source, Startup, attributes, routing,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
 
 const UNSPECIFIED: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+
+const CACHE_BYTES: u64 = 16 * 1024 * 1024;
+
+const MAX_CACHE_BYTES: u64 = 16 * 1024 * 1024 * 1024;
 
 const KEYS: &[&str] = &[
     "environment",
@@ -32,6 +36,7 @@ const KEYS: &[&str] = &[
     "context",
     "upstreams",
     "routes",
+    "decisions",
     "limits",
     "access_log",
 ];
@@ -69,6 +74,7 @@ pub(super) fn read(report: &Report<'_>, value: &Value) -> Option<Config> {
     };
     let upstreams = routing::upstreams(&root);
     let routes = routing::routes(&root, &upstreams);
+    let decisions = decisions(&root);
     let limits = limits(&root);
     let access_log = access_log(&root);
 
@@ -91,6 +97,7 @@ pub(super) fn read(report: &Report<'_>, value: &Value) -> Option<Config> {
         context,
         upstreams,
         routes,
+        decisions,
         limits,
         access_log,
     })
@@ -274,6 +281,15 @@ fn reserved(root: &Table<'_>) -> Vec<String> {
         );
     }
     names
+}
+
+fn decisions(root: &Table<'_>) -> Decisions {
+    let cache_bytes = root
+        .table("decisions", &["cache_bytes"])
+        .map_or(CACHE_BYTES, |table| {
+            table.number("cache_bytes", CACHE_BYTES, 0..=MAX_CACHE_BYTES)
+        });
+    Decisions { cache_bytes }
 }
 
 fn limits(root: &Table<'_>) -> Limits {

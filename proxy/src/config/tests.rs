@@ -61,6 +61,7 @@ fn the_least_configuration_has_documented_defaults() {
     assert_eq!(config.routes[0].name, "*/");
     assert_eq!(config.routes[0].path, "/");
     assert_eq!(config.shutdown.drain.as_secs(), 5);
+    assert_eq!(config.decisions.cache_bytes, 16 * 1024 * 1024);
     assert_eq!(config.upstreams["stable"].connect_timeout.as_secs(), 1);
     let Source::Files(files) = config.source else {
         panic!("files were configured");
@@ -197,6 +198,28 @@ fn bad_values_are_refused_with_their_place() {
         "admin: { address: 127.0.0.1:9901 }\nreserved: [x-flag-]",
         "5:1",
         "could forge",
+    );
+}
+
+#[test]
+fn decisions_are_kept_in_as_many_bytes_as_it_says() {
+    let with = |line: &str| format!("admin: {{ address: 127.0.0.1:9901 }}\ndecisions: {line}");
+    for bytes in [0, 1_048_576] {
+        let text = format!("{GOOD}decisions: {{ cache_bytes: {bytes} }}\n");
+        let config = load(&text).expect("it is good");
+        assert_eq!(config.decisions.cache_bytes, bytes);
+    }
+    refused(
+        "admin",
+        &with("{ cache_bytes: 16MiB }"),
+        "5:14",
+        "must be a whole number",
+    );
+    refused(
+        "admin",
+        &with("{ cache_byts: 1 }"),
+        "5:14",
+        "did you mean `cache_bytes`?",
     );
 }
 

@@ -55,7 +55,8 @@ fn state(overrides: &[Known]) -> State {
         routes: Box::default(),
         revision: HeaderValue::from_static("0123456789abcdef"),
         sets: Vec::new(),
-        override_list: Vec::new(),
+        override_list: census.list,
+        known: Box::default(),
         refused: Vec::new(),
         conflicts: Vec::new(),
     }
@@ -88,7 +89,7 @@ fn served(state: &State, key: &str, user: &str, at: At) -> (String, Reason) {
     context.set_targeting_key(user);
     let decision = decide(state, flag, &context, at);
     if decision.reason != Reason::Override {
-        let explained = explain(state, flag, &context, at).decision;
+        let explained = explain(state, &state.overrides, flag, &context, at).decision;
         assert_eq!(
             (explained.variant, explained.reason),
             (decision.variant, decision.reason)
@@ -175,6 +176,35 @@ fn an_override_of_the_flag_itself_stands_above_what_it_requires() {
         served(&default, "top", "u", at(NOW_MS)),
         is("off", Reason::Prerequisite)
     );
+}
+
+/// Which override decides is a matter of precedence, not of the order in which they are known.
+#[test]
+fn an_override_that_decides_is_told() {
+    let keys = Keys::new([7; SALT_BYTES], ["v"]);
+    let everyone = known("base", Some("off"), None, u64::MAX);
+    let others = known("middle", Some("off"), None, u64::MAX);
+    let named = Known {
+        why: "a tester".into(),
+        ..known("base", Some("on"), Some(keys), NOW_MS + 1)
+    };
+    let state = state(&[everyone, others, named]);
+    let flag = state.snapshot.find("base").expect("it is there");
+    let told = |user: &str, now_ms: u64| {
+        let mut context = Context::new(state.snapshot.attributes());
+        context.set_targeting_key(user);
+        let standing = overridden(&state, &state.overrides, flag, &context, at(now_ms));
+        let (decision, listed) = standing.expect("it stands");
+        let by = &state.override_list[listed];
+        assert_eq!(
+            (decision.variant_name(), &*by.flag),
+            (by.variant.as_deref(), "base")
+        );
+        (by.why.as_str(), by.keys)
+    };
+    assert_eq!(told("v", NOW_MS), ("a tester", Some(1)));
+    assert_eq!(told("v", NOW_MS + 1), ("errors", None));
+    assert_eq!(told("u", NOW_MS), ("errors", None));
 }
 
 #[test]

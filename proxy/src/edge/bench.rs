@@ -6,6 +6,7 @@ use burgee_eval::{AttributeId, Compiler, Context, Snapshot, Value};
 use http::{HeaderMap, HeaderValue};
 use serde_json::json;
 
+use super::decisions::Cache;
 use super::plan::Plan;
 use crate::config::{Content, Form, Present, Route};
 use crate::decide::At;
@@ -26,6 +27,7 @@ pub struct Bench {
     state: Arc<State>,
     country: AttributeId,
     metrics: Metrics,
+    cache: Option<Cache>,
 }
 
 /// What was decided about one request.
@@ -33,8 +35,9 @@ pub struct Bench {
 pub struct Decided(Plan);
 
 impl Bench {
-    /// A route of so many flags.
-    pub fn new(flags: usize, form: Form) -> Self {
+    /// A route of so many flags, whose decisions are kept in so many bytes, however few they are; 0: they
+    /// are not.
+    pub fn new(flags: usize, form: Form, cache_bytes: u64) -> Self {
         let keys: Vec<String> = (0..flags)
             .map(|number| format!("checkout-experiment-{number:03}"))
             .collect();
@@ -81,13 +84,19 @@ impl Bench {
             revision: HeaderValue::from_static("0123456789abcdef"),
             sets: Vec::new(),
             override_list: Vec::new(),
+            known: Box::default(),
             refused: Vec::new(),
             conflicts: Vec::new(),
         };
+        let metrics = Metrics::new().expect("nothing else is registered");
+        let cache = (cache_bytes > 0).then(|| {
+            Cache::new(cache_bytes, 1, &metrics.registry).expect("nobody else has its names")
+        });
         Self {
             state: Arc::new(state),
             country,
-            metrics: Metrics::new().expect("nothing else is registered"),
+            metrics,
+            cache,
         }
     }
 
@@ -99,9 +108,18 @@ impl Bench {
         context
     }
 
-    /// Decides every flag of the route, and renders what the backend is told.
+    /// Decides every flag of the route, and renders what the backend is told; or finds both.
     pub fn decide(&self, context: &Context<'_>) -> Decided {
-        Decided(Plan::make(Arc::clone(&self.state), 0, context, AT))
+        let state = Arc::clone(&self.state);
+        Decided(Plan::make(state, 0, context, AT, self.cache.as_ref()))
+    }
+
+    /// A metric without labels, as a scrape has it.
+    pub fn metric(&self, name: &str) -> f64 {
+        let families = self.metrics.registry.gather();
+        let family = families.iter().find(|family| family.name() == name);
+        let metric = &family.expect("it is registered").get_metric()[0];
+        metric.get_counter().get_value() + metric.get_gauge().get_value()
     }
 
     /// Counts the decisions, as at the end of a request.

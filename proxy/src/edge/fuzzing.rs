@@ -267,6 +267,7 @@ fn state(config: &Config, flags: &Path) -> State {
         revision: HeaderValue::from_static("0123456789abcdef"),
         sets: Vec::new(),
         override_list: Vec::new(),
+        known: Box::default(),
         refused: Vec::new(),
         conflicts: Vec::new(),
     }

@@ -5,65 +5,46 @@
 
 use std::sync::Arc;
 
-use burgee_eval::{Context, ErrorCode, FlagIndex, Reason, VariantIndex};
-use bytes::BytesMut;
+use burgee_eval::{Context, ErrorCode};
 use http::{HeaderMap, HeaderValue};
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
-use crate::decide::{At, Deciding};
+use super::decisions::{self, Cache, Decided, Decisions};
+use crate::decide::At;
 use crate::store::State;
 use crate::telemetry::Bounded;
-use crate::wire::{DICTIONARY, FALLBACK, REVISION, RouteFlag, RouteFlags, SEPARATOR, Told};
+use crate::wire::{DICTIONARY, FALLBACK, REVISION, RouteFlag, RouteFlags, Told};
 
 /// What was decided about a request.
 #[derive(Debug)]
 pub(super) struct Plan {
     state: Arc<State>,
     route: usize,
-    /// One for every flag of the route, in its order.
-    decided: Box<[Decided]>,
-    dictionary: Option<HeaderValue>,
-}
-
-/// One decision, without its flag.
-#[derive(Clone, Copy, Debug)]
-struct Decided {
-    variant: Option<VariantIndex>,
-    reason: Reason,
-    error: Option<ErrorCode>,
+    decisions: Arc<Decisions>,
 }
 
 impl Plan {
-    /// Decides every flag of a route, and renders what the backend is told.
-    pub(super) fn make(state: Arc<State>, route: usize, context: &Context<'_>, at: At) -> Self {
-        let flags = &state.routes[route];
-        let deciding = Deciding::new(&state, context, at);
-        let mut dictionary = Dictionary::with_capacity(flags.dictionary_bytes);
-        let decided: Box<[Decided]> = flags
-            .flags
-            .iter()
-            .map(|flag| {
-                let decided = Decided::new(&deciding, flag.index);
-                if let (Some(Told::Member(members)), Some(variant)) = (&flag.told, decided.variant)
-                {
-                    dictionary.push(&members[usize::from(variant.0)]);
-                }
-                decided
-            })
-            .collect();
+    /// Decides every flag of a route, and renders what the backend is told; or finds both in the cache.
+    pub(super) fn make(
+        state: Arc<State>,
+        route: usize,
+        context: &Context<'_>,
+        at: At,
+        cache: Option<&Cache>,
+    ) -> Self {
+        let decisions = decisions::decide(&state, &state.routes[route], context, at, cache);
         Self {
             state,
             route,
-            decided,
-            dictionary: dictionary.finish(),
+            decisions,
         }
     }
 
     /// Counts every decision. Once, when the request is over: a hundred counters take as long as ten
     /// decisions, and nobody waits for them then.
     pub(super) fn count(&self, counters: &Bounded<3>) {
-        for (flag, decided) in self.flags().flags.iter().zip(&self.decided) {
+        for (flag, decided) in self.flags().flags.iter().zip(&self.decisions.decided) {
             count(&self.state, flag, *decided, counters);
         }
     }
@@ -72,14 +53,14 @@ impl Plan {
     pub(super) fn write(&self, headers: &mut HeaderMap, fell_back: bool) {
         let route = self.flags();
         headers.reserve(route.flags.len() + 2);
-        for (flag, decided) in route.flags.iter().zip(&self.decided) {
+        for (flag, decided) in route.flags.iter().zip(&self.decisions.decided) {
             if let (Some(Told::Header { name, values }), Some(variant)) =
                 (&flag.told, decided.variant)
             {
                 headers.insert(name.clone(), values[usize::from(variant.0)].clone());
             }
         }
-        if let Some(dictionary) = &self.dictionary {
+        if let Some(dictionary) = &self.decisions.dictionary {
             headers.insert(DICTIONARY, dictionary.clone());
         }
         headers.insert(REVISION, self.state.revision.clone());
@@ -91,7 +72,7 @@ impl Plan {
     /// The upstream that the canary flag chose; `None`: the baseline.
     pub(super) fn canary_upstream(&self) -> Option<&str> {
         let canary = self.flags().canary.as_ref()?;
-        let variant = self.decided[canary.flag].variant?;
+        let variant = self.decisions.decided[canary.flag].variant?;
         canary.upstreams[usize::from(variant.0)].as_deref()
     }
 
@@ -120,7 +101,7 @@ impl Plan {
 
     fn variant_name(&self, flag: usize) -> Option<&str> {
         let index = self.flags().flags[flag].index?;
-        let variant = self.decided[flag].variant?;
+        let variant = self.decisions.decided[flag].variant?;
         Some(&self.state.snapshot.flag(index).variants[usize::from(variant.0)].name)
     }
 }
@@ -136,8 +117,8 @@ impl Serialize for Plan {
             #[serde(skip_serializing_if = "Option::is_none")]
             error: Option<ErrorCode>,
         }
-        let mut map = serializer.serialize_map(Some(self.decided.len()))?;
-        for (number, decided) in self.decided.iter().enumerate() {
+        let mut map = serializer.serialize_map(Some(self.decisions.decided.len()))?;
+        for (number, decided) in self.decisions.decided.iter().enumerate() {
             let line = Line {
                 variant: self.variant_name(number),
                 reason: decided.reason.name(),
@@ -146,46 +127,6 @@ impl Serialize for Plan {
             map.serialize_entry(&*self.flags().flags[number].key, &line)?;
         }
         map.end()
-    }
-}
-
-impl Decided {
-    fn new(deciding: &Deciding<'_, '_>, flag: Option<FlagIndex>) -> Self {
-        let Some(flag) = flag else {
-            return Self {
-                variant: None,
-                reason: Reason::Error,
-                error: Some(ErrorCode::FlagNotFound),
-            };
-        };
-        let decision = deciding.decide(flag);
-        Self {
-            variant: decision.variant,
-            reason: decision.reason,
-            error: decision.error,
-        }
-    }
-}
-
-/// The dictionary header, being joined from members that were serialized beforehand.
-struct Dictionary(BytesMut);
-
-impl Dictionary {
-    fn with_capacity(bytes: usize) -> Self {
-        Self(BytesMut::with_capacity(bytes))
-    }
-
-    /// Appends a member, and a separator for the next one.
-    fn push(&mut self, member: &str) {
-        self.0.extend_from_slice(member.as_bytes());
-        self.0.extend_from_slice(SEPARATOR.as_bytes());
-    }
-
-    /// An empty dictionary is not sent (RFC 9651, 4.1).
-    fn finish(mut self) -> Option<HeaderValue> {
-        let bytes = self.0.len().checked_sub(SEPARATOR.len())?;
-        self.0.truncate(bytes);
-        HeaderValue::from_maybe_shared(self.0.freeze()).ok()
     }
 }
 

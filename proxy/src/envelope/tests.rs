@@ -88,6 +88,12 @@ fn a_record_counts_only_where_it_belongs() {
     };
     assert_eq!(at("prod", "burgee.flags.checkout").reason(), "environment");
     assert_eq!(at("test", "burgee.flags.other").reason(), "subject");
+    let eu = Log::overrides("eu").unwrap();
+    let in_eu = verify(sealed.envelope(), "test", &eu, "burgee.flags.checkout").unwrap_err();
+    assert_eq!(
+        in_eu.to_string(),
+        "it is a record of the log \"BURGEE_FLAGS\", and what is read here is BURGEE_OVERRIDES_EU"
+    );
 }
 
 #[test]

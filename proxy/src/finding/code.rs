@@ -19,6 +19,7 @@ macro_rules! codes {
 codes! {
     UNREADABLE_FILE = "unreadable-file", Document, "A file or directory cannot be read.";
     NO_FLAG_SET = "no-flag-set", Warning, "A directory holds no flag set.";
+    SKIPPED_DIRECTORY = "skipped-directory", Warning, "A directory inside a directory holds flag sets, which are not read.";
     SYNTAX = "syntax", Document, "A file is neither JSON nor YAML.";
     INVALID_CONFIGURATION = "invalid-configuration", Document, "A configuration cannot be served.";
     UNREADABLE_DATABASE = "unreadable-database", Document, "The configuration names a geography database that cannot be read.";

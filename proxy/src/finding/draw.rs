@@ -1,35 +1,57 @@
 //! Findings for people, as a compiler draws them: the line, a mark under what is wrong, what to do.
 
 use std::io::IsTerminal;
+use std::os::fd::AsFd;
 
-use annotate_snippets::renderer::{DEFAULT_LINE_NUM_STYLE, Style};
+use annotate_snippets::renderer::{DEFAULT_LINE_NUM_STYLE, DEFAULT_TERM_WIDTH, Style};
 use annotate_snippets::{AnnotationKind, Level as Kind, Origin, Renderer, Snippet};
+
+use rustix::termios::tcgetwinsize;
 
 use super::{Finding, Level};
 use crate::printable::printable;
 
-/// Whether what is drawn has colours.
+/// What findings are drawn on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Colours {
-    On,
-    Off,
+pub(crate) struct Canvas {
+    colours: bool,
+    /// In columns. Only the line of a file is cut: sentences are the terminal's to wrap.
+    width: usize,
 }
 
-impl Colours {
-    /// On for a terminal, unless `NO_COLOR` says something or `TERM` is `dumb`.
-    pub(crate) fn of(stream: &impl IsTerminal) -> Self {
+/// Narrower, there is no room for the part of a line that is marked.
+const MIN_WIDTH: usize = 40;
+
+impl Canvas {
+    /// No terminal.
+    const PLAIN: Self = Self {
+        colours: false,
+        width: DEFAULT_TERM_WIDTH,
+    };
+
+    /// With colours for a terminal, unless `NO_COLOR` says something or `TERM` is `dumb`; as wide as the
+    /// terminal.
+    pub(crate) fn of(stream: &(impl IsTerminal + AsFd)) -> Self {
+        if !stream.is_terminal() {
+            return Self::PLAIN;
+        }
         let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
             || std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        if stream.is_terminal() && !unwanted {
-            Self::On
-        } else {
-            Self::Off
+        // A terminal that does not know its size says 0.
+        let columns = tcgetwinsize(stream).map_or(0, |size| usize::from(size.ws_col));
+        let width = match columns {
+            0 => DEFAULT_TERM_WIDTH,
+            columns => columns.max(MIN_WIDTH),
+        };
+        Self {
+            colours: !unwanted,
+            width,
         }
     }
 }
 
 /// Several lines, without an end of the last.
-pub(crate) fn draw(finding: &Finding, colours: Colours) -> String {
+pub(crate) fn draw(finding: &Finding, canvas: Canvas) -> String {
     let kind = match finding.level {
         Level::Error => Kind::ERROR,
         Level::Warning => Kind::WARNING,
@@ -56,35 +78,37 @@ pub(crate) fn draw(finding: &Finding, colours: Colours) -> String {
     if let Some(help) = &finding.help {
         group = group.element(Kind::HELP.message(printable(help)));
     }
-    let renderer = match colours {
-        Colours::On => Renderer::styled(),
-        Colours::Off => Renderer::plain(),
+    let renderer = if canvas.colours {
+        Renderer::styled()
+    } else {
+        Renderer::plain()
     };
-    let drawn = renderer.render(&[group]);
+    let drawn = renderer.term_width(canvas.width).render(&[group]);
     match &finding.excerpt {
         None => drawn,
-        Some(_) => with_place(&drawn, finding, &path, colours),
+        Some(_) => with_place(&drawn, finding, &path, canvas),
     }
 }
 
 /// Puts the place between the title, which is one line, and the excerpt. The library would count
 /// columns in what is shown, where a long line has no beginning and a tab is four columns wide.
-fn with_place(drawn: &str, finding: &Finding, path: &str, colours: Colours) -> String {
+fn with_place(drawn: &str, finding: &Finding, path: &str, canvas: Canvas) -> String {
     let (title, rest) = drawn.split_once('\n').unwrap_or((drawn, ""));
     let (line, column) = (finding.line, finding.column);
     let indent = " ".repeat(line.to_string().len());
-    let style = match colours {
-        Colours::On => DEFAULT_LINE_NUM_STYLE,
-        Colours::Off => Style::new(),
+    let style = if canvas.colours {
+        DEFAULT_LINE_NUM_STYLE
+    } else {
+        Style::new()
     };
     format!("{title}\n{indent}{style}-->{style:#} {path}:{line}:{column}\n{rest}")
 }
 
 /// Draws findings on standard error, each with a blank line after it.
 pub(crate) fn tell<'f>(findings: impl IntoIterator<Item = &'f Finding>) {
-    let colours = Colours::of(&std::io::stderr());
+    let canvas = Canvas::of(&std::io::stderr());
     for finding in findings {
-        eprintln!("{}\n", draw(finding, colours));
+        eprintln!("{}\n", draw(finding, canvas));
     }
 }
 
@@ -117,7 +141,7 @@ mod tests {
 
     #[track_caller]
     fn draws(finding: &Finding, expected: &str) {
-        assert_eq!(draw(finding, Colours::Off), expected.trim_matches('\n'));
+        assert_eq!(draw(finding, Canvas::PLAIN), expected.trim_matches('\n'));
     }
 
     #[test]
@@ -191,7 +215,7 @@ error[unknown-variant]: there is\u{1b}[31m\u{a}no
     #[test]
     fn a_very_long_line_is_shown_around_the_mark() {
         let text = format!("{}WRONG{}", "a".repeat(100_000), "b".repeat(100_000));
-        let drawn = draw(&finding(&text, (1, 100_001), 5, None), Colours::Off);
+        let drawn = draw(&finding(&text, (1, 100_001), 5, None), Canvas::PLAIN);
         let lines: Vec<&str> = drawn.lines().collect();
         assert_eq!(lines[1], " --> flags/a.yaml:1:100001");
         assert!(
@@ -231,10 +255,37 @@ error[unknown-variant]: there is no \"of\"
         );
     }
 
+    const COLOURED: Canvas = Canvas {
+        colours: true,
+        ..Canvas::PLAIN
+    };
+
+    /// Whatever the width is, what is marked is seen.
+    #[test]
+    fn a_line_is_no_wider_than_the_terminal() {
+        let text = format!("{}WRONG{}\n", "a ".repeat(20), " b".repeat(60));
+        let finding = finding(&text, (1, 41), 5, None);
+        for width in [MIN_WIDTH, 60, 80, 100, 120] {
+            let canvas = Canvas {
+                width,
+                ..Canvas::PLAIN
+            };
+            let drawn = draw(&finding, canvas);
+            let lines: Vec<&str> = drawn.lines().collect();
+            for line in &lines[2..] {
+                assert!(line.chars().count() <= width, "{width}\n{drawn}");
+            }
+            let before = |line: &str, of: &str| line.find(of).map(|at| line[..at].chars().count());
+            let mark = before(lines[4], "^^^^^");
+            assert!(mark.is_some(), "{width}\n{drawn}");
+            assert_eq!(before(lines[3], "WRONG"), mark, "{width}\n{drawn}");
+        }
+    }
+
     #[test]
     fn colours_are_only_colours() {
         let finding = finding("a: \"of\"\n", (1, 1), 7, Some("do"));
-        let coloured = draw(&finding, Colours::On);
+        let coloured = draw(&finding, COLOURED);
         assert!(coloured.contains("\x1b["));
         let mut plain = String::new();
         let mut rest = &*coloured;
@@ -243,6 +294,6 @@ error[unknown-variant]: there is no \"of\"
             rest = code.split_once('m').expect("the end of a colour").1;
         }
         plain.push_str(rest);
-        assert_eq!(plain, draw(&finding, Colours::Off));
+        assert_eq!(plain, draw(&finding, Canvas::PLAIN));
     }
 }

@@ -12,6 +12,8 @@
 //! While overrides are not whole, or one of them is corrupt, the disk is no ground for readiness: a
 //! missing override could revive a flag that it had killed.
 
+mod whole;
+
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -28,6 +30,7 @@ use crate::config::{Config, Source};
 use crate::envelope::{Digest, MAX_ENVELOPE_BYTES, Rejection, Verified, verify};
 use crate::registry::{Kind, Log};
 use crate::source::{UNFINISHED, read_directory, write_atomically};
+use whole::NotWhole;
 
 /// Room for what stands around an envelope.
 const MAX_FILE_BYTES: usize = MAX_ENVELOPE_BYTES + 4096;
@@ -76,6 +79,8 @@ pub(super) struct Loaded {
     pub(super) records: Vec<KeptRecord>,
     /// Kinds of which it held all, and when that was last known to be current; 0: not known.
     pub(super) whole: BTreeMap<Kind, u64>,
+    /// Why it is not known to hold all of the other kinds; nothing where nothing was ever kept.
+    pub(super) incomplete: BTreeMap<Kind, String>,
     /// Flag sets whose file was corrupt, now or at an earlier start, by name, and what became of it.
     pub(super) corrupt_sets: BTreeMap<String, String>,
 }
@@ -97,15 +102,6 @@ struct File {
     /// Of `ends_ms` in decimal (or nothing), a line feed, and the envelope. Finds rot, not forgery.
     sha256: Digest,
     envelope: Box<RawValue>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Whole {
-    environment: String,
-    logs: Vec<String>,
-    /// Unix milliseconds. Absent from what earlier versions wrote.
-    #[serde(default)]
-    current_at_ms: u64,
 }
 
 /// Loads what a NATS source left behind. Directories need no second copy.
@@ -130,8 +126,17 @@ pub(super) fn open(config: &Config, metrics: &IngestMetrics) -> (Option<Disk>, L
     }
     let mut loaded = Loaded::default();
     for kind in [Kind::FlagSets, Kind::Overrides] {
-        if let Some(current_at_ms) = disk.load(kind, &mut loaded.records, metrics) {
-            loaded.whole.insert(kind, current_at_ms);
+        match disk.load(kind, &mut loaded.records, metrics) {
+            Ok(current_at_ms) => drop(loaded.whole.insert(kind, current_at_ms)),
+            Err(NotWhole::NothingYet) => {}
+            Err(NotWhole::Because(why)) => {
+                tracing::warn!(
+                    kind = folder(kind),
+                    why,
+                    "the disk does not make this proxy ready; it waits for NATS"
+                );
+                loaded.incomplete.insert(kind, why);
+            }
         }
     }
     loaded.corrupt_sets = disk.corrupt_sets();
@@ -263,36 +268,14 @@ impl Disk {
         Ok(directory)
     }
 
-    fn write_whole(&self, kind: Kind, current_at_ms: u64) -> io::Result<PathBuf> {
-        std::fs::create_dir_all(&self.directory)?;
-        for path in corrupt_files(&self.directory.join(folder(kind))) {
-            std::fs::remove_file(path)?;
-        }
-        let claim = serde_json::to_vec(&self.whole_claim(kind, current_at_ms))?;
-        write_atomically(&self.directory, &whole_name(kind), &claim, 0o600)?;
-        Ok(self.directory.clone())
-    }
-
-    fn whole_claim(&self, kind: Kind, current_at_ms: u64) -> Whole {
-        let logs = self
-            .logs
-            .iter()
-            .filter(|log| log.kind() == kind)
-            .map(|log| log.name().to_owned());
-        Whole {
-            environment: self.environment.clone(),
-            logs: logs.collect(),
-            current_at_ms,
-        }
-    }
-
-    /// Where what it loaded is all there is: when that was last known, 0 where the mark does not say.
+    /// Where what it loaded is all there is: when that was last known, 0 where the mark does not say. What
+    /// it holds is loaded, whole or not.
     fn load(
         &self,
         kind: Kind,
         records: &mut Vec<KeptRecord>,
         metrics: &IngestMetrics,
-    ) -> Option<u64> {
+    ) -> Result<u64, NotWhole> {
         let directory = self.directory.join(folder(kind));
         remove_leftovers(&directory);
         let files = match read_directory(&directory, MAX_FILE_BYTES, |extension| {
@@ -303,7 +286,10 @@ impl Disk {
             Err(error) => {
                 metrics.disk_errors.inc();
                 tracing::error!(directory = %directory.display(), %error, "cannot read the last good state");
-                return None;
+                return Err(NotWhole::Because(format!(
+                    "{}: {error}",
+                    directory.display()
+                )));
             }
         };
         for (name, content) in files {
@@ -329,13 +315,12 @@ impl Disk {
             tracing::error!(
                 "an override may be missing: not ready before the logs of overrides are read again"
             );
-            return None;
+            return Err(NotWhole::Because(format!(
+                "a file in {} was corrupt, and an override may be missing",
+                directory.display()
+            )));
         }
-        let claim = std::fs::read(self.directory.join(whole_name(kind))).ok()?;
-        let claim: Whole = serde_json::from_slice(&claim).ok()?;
-        let expected = self.whole_claim(kind, claim.current_at_ms);
-        (claim.environment == expected.environment && claim.logs == expected.logs)
-            .then_some(claim.current_at_ms)
+        self.read_whole(kind)
     }
 
     /// `None`: sound, but not of this proxy's logs or environment.
@@ -395,10 +380,6 @@ fn folder(kind: Kind) -> &'static str {
         Kind::FlagSets => "flags",
         Kind::Overrides => "overrides",
     }
-}
-
-fn whole_name(kind: Kind) -> String {
-    format!("{}.whole", folder(kind))
 }
 
 fn checksum(ends_ms: Option<u64>, envelope: &[u8]) -> Digest {

@@ -4,6 +4,7 @@
 //! so that an override can be set, replaced or cleared locally while the broker is away.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::disk::Kept;
@@ -32,7 +33,7 @@ struct Held {
     digest: Digest,
     when_ms: i64,
     /// `None`: cleared.
-    known: Option<Known>,
+    known: Option<Arc<Known>>,
 }
 
 /// What became of an update.
@@ -118,7 +119,9 @@ impl Ledger {
                     .as_mut()
                     .filter(|known| known.origin == Origin::Disk);
                 return Taken {
-                    changed: known.map(|known| known.origin = Origin::Log).is_some(),
+                    changed: known
+                        .map(|known| Arc::make_mut(known).origin = Origin::Log)
+                        .is_some(),
                     keep: None,
                 };
             }
@@ -170,8 +173,8 @@ impl Ledger {
         self.logged.retain(|_, held| !is_past(held.when_ms, now_ms));
     }
 
-    /// Of every subject, the record that counts, unless it was cleared.
-    pub(super) fn current(&self) -> impl Iterator<Item = &Known> {
+    /// Of every subject, the record that counts, unless it was cleared or had ended by `now_ms`.
+    pub(super) fn current(&self, now_ms: u64) -> impl Iterator<Item = &Arc<Known>> {
         let mut newest: BTreeMap<&(String, String), &Held> = self.logged.iter().collect();
         for (key, held) in self.local.values() {
             let logged = newest.entry(key).or_insert(held);
@@ -179,7 +182,10 @@ impl Ledger {
                 *logged = held;
             }
         }
-        newest.into_values().filter_map(|held| held.known.as_ref())
+        newest
+            .into_values()
+            .filter_map(|held| held.known.as_ref())
+            .filter(move |known| now_ms < known.ends_ms)
     }
 }
 
@@ -237,7 +243,7 @@ fn key(record: &Verified) -> (String, String) {
 fn hold(verified: &Verified, origin: Origin, ends_ms: u64) -> Held {
     let record = verified.record();
     let known = match &record.change {
-        Change::Put(Document::Override(document)) => Some(Known {
+        Change::Put(Document::Override(document)) => Some(Arc::new(Known {
             document: document.clone(),
             log: record.log.clone(),
             origin,
@@ -247,7 +253,7 @@ fn hold(verified: &Verified, origin: Origin, ends_ms: u64) -> Held {
             who: record.who.clone(),
             why: record.why.clone(),
             ends_ms,
-        }),
+        })),
         Change::Put(Document::FlagSet(_)) | Change::Delete => None,
     };
     Held {

@@ -22,7 +22,7 @@ pub struct IngestMetrics {
 }
 
 /// Why a record or a file is refused, whatever its kind.
-const REFUSED: [&str; 13] = [
+const REFUSED: [&str; 14] = [
     "too_large",
     "malformed",
     "not_canonical",
@@ -30,6 +30,7 @@ const REFUSED: [&str; 13] = [
     "signatures",
     "record",
     "environment",
+    "log",
     "subject",
     "unreadable",
     "future",
@@ -72,12 +73,12 @@ impl IngestMetrics {
             flagset_rejected: counters(
                 "burgee_flagset_rejected_total",
                 "reason",
-                "Versions of flag sets that are not served.",
+                "Versions of flag sets that are not served. They do not make this proxy stale.",
             )?,
             override_rejected: counters(
                 "burgee_override_rejected_total",
                 "reason",
-                "Records of overrides that do not count.",
+                "Records of overrides that do not count. They do not make this proxy stale.",
             )?,
             connected: gauge("burgee_source_connected", "1 while the source is reached.")?,
             disk_errors: counter(
@@ -98,7 +99,10 @@ impl IngestMetrics {
                 "reason",
                 "Overrides that are in scope here and have no effect.",
             )?,
-            conflicts: gauge("burgee_flag_conflicts", "Flags that two flag sets define.")?,
+            conflicts: gauge(
+                "burgee_flag_conflicts",
+                "Flags that two flag sets define; the set whose name sorts first has them.",
+            )?,
             problems: gauge(
                 "burgee_flag_problems",
                 "What is wrong between flags: prerequisites that can never hold, layers that overlap.",

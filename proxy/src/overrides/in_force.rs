@@ -19,6 +19,8 @@ pub const MAX_IN_FORCE: usize = 1_000;
 pub struct InForce {
     /// Sorted by flag, then by precedence, the strongest first.
     entries: Box<[Entry]>,
+    /// When each of them ends, in order.
+    ends_ms: Box<[u64]>,
 }
 
 #[derive(Debug)]
@@ -27,6 +29,8 @@ struct Entry {
     outcome: Overridden,
     keys: Option<Keys>,
     ends_ms: u64,
+    /// Its position in [`Census::list`].
+    listed: usize,
 }
 
 /// An override that a proxy holds, whether it counts or not.
@@ -153,16 +157,23 @@ impl InForce {
             return None;
         }
         self.search(flag, targeting_key, now_ms)
+            .map(|entry| entry.outcome)
     }
 
-    /// Never inlined, for most of the time there is no override at all.
-    #[inline(never)]
-    fn search(
+    /// As [`InForce::find`], with the override's position in [`Census::list`].
+    pub fn find_listed(
         &self,
         flag: FlagIndex,
         targeting_key: Option<&str>,
         now_ms: u64,
-    ) -> Option<Overridden> {
+    ) -> Option<(Overridden, usize)> {
+        self.search(flag, targeting_key, now_ms)
+            .map(|entry| (entry.outcome, entry.listed))
+    }
+
+    /// Never inlined, for most of the time there is no override at all.
+    #[inline(never)]
+    fn search(&self, flag: FlagIndex, targeting_key: Option<&str>, now_ms: u64) -> Option<&Entry> {
         let first = self.entries.partition_point(|entry| entry.flag < flag);
         self.entries[first..]
             .iter()
@@ -175,13 +186,18 @@ impl InForce {
                         (Some(_), None) => false,
                     }
             })
-            .map(|entry| entry.outcome)
     }
 
     /// Whether one of them is for named targeting keys, so that what is decided depends on the key
     /// although no rule reads it.
     pub fn read_keys(&self) -> bool {
         self.entries.iter().any(|entry| entry.keys.is_some())
+    }
+
+    /// How many of them have ended. While that number is the same, the same ones count.
+    #[inline]
+    pub fn ended(&self, now_ms: u64) -> usize {
+        self.ends_ms.partition_point(|end| *end <= now_ms)
     }
 
     /// How many there are.
@@ -213,13 +229,11 @@ impl Census {
         for known in known {
             let state = match resolve(known, snapshot, place) {
                 Ok(Some(entry)) if entries.len() < MAX_IN_FORCE => {
-                    census.next_end_ms = Some(
-                        census
-                            .next_end_ms
-                            .map_or(entry.ends_ms, |end| end.min(entry.ends_ms)),
-                    );
                     census.digests.push(document_digest(&known.document));
-                    entries.push(entry);
+                    entries.push(Entry {
+                        listed: census.list.len(),
+                        ..entry
+                    });
                     OverrideState::InForce
                 }
                 Ok(Some(_)) => OverrideState::Ignored(Ignored::TooMany),
@@ -230,8 +244,12 @@ impl Census {
         }
         entries.sort_by_key(|entry| entry.flag); // Stable: keeps the order of precedence within a flag.
         census.digests.sort_unstable();
+        let mut ends_ms: Box<[u64]> = entries.iter().map(|entry| entry.ends_ms).collect();
+        ends_ms.sort_unstable();
+        census.next_end_ms = ends_ms.first().copied();
         census.in_force = InForce {
             entries: entries.into(),
+            ends_ms,
         };
         census
     }
@@ -293,6 +311,7 @@ fn resolve(known: &Known, snapshot: &Snapshot, place: Place<'_>) -> Result<Optio
         outcome,
         keys: document.keys.clone(),
         ends_ms: known.ends_ms,
+        listed: 0,
     }))
 }
 

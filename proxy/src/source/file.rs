@@ -25,7 +25,8 @@ use super::{FlagSetUpdate, OverrideUpdate, Refused, Sender, Update};
 use burgee_eval::text::Format;
 
 use crate::envelope::{
-    Digest, FlagSetText, MAX_DOCUMENT_BYTES, MAX_ENVELOPE_BYTES, Rejection, Verified, verify,
+    Digest, FlagSetText, MAX_DOCUMENT_BYTES, MAX_ENVELOPE_BYTES, Rejection, Verified, claimed_log,
+    verify,
 };
 use crate::registry::{Kind, Log};
 
@@ -438,19 +439,18 @@ pub(crate) fn envelope(
         .file_stem()
         .and_then(|stem| stem.to_str())
         .unwrap_or_default();
-    let mut elsewhere = Rejection::Subject(file.into());
-    for log in logs {
-        let Ok(subject) = log.subject(token) else {
-            continue;
-        };
-        match verify(&bytes, environment, log, &subject) {
-            Err(rejection @ (Rejection::Subject(_) | Rejection::Record(_))) => {
-                elsewhere = rejection;
-            }
-            verified_or_wrong => return verified_or_wrong,
-        }
-    }
-    Err(elsewhere)
+    let claimed = claimed_log(&bytes)?;
+    let Some(log) = logs.iter().find(|log| **log == claimed) else {
+        let names: Vec<&str> = logs.iter().map(Log::name).collect();
+        return Err(Rejection::Log {
+            claimed: claimed.name().to_owned(),
+            read: names.join(", "),
+        });
+    };
+    let subject = log
+        .subject(token)
+        .map_err(|_| Rejection::Subject(file.into()))?;
+    verify(&bytes, environment, log, &subject)
 }
 
 /// Reading a file is an event too, and must not lead to the next reading.

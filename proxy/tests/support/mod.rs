@@ -14,7 +14,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use burgee::config::{
-    AccessLog, Admin, Config, Context, FileSource, Limits, NatsSource, Shutdown, Source, Startup,
+    AccessLog, Admin, Config, Context, Decisions, FileSource, Limits, NatsSource, Shutdown, Source,
+    Startup,
 };
 use burgee::envelope::{Change, Document, FlagSetText};
 use burgee::ingest::{Ingest, IngestMetrics};
@@ -366,6 +367,9 @@ pub fn config(source: Source, state_dir: Option<&Path>) -> Config {
         },
         upstreams: BTreeMap::new(),
         routes: Vec::new(),
+        decisions: Decisions {
+            cache_bytes: 1 << 20,
+        },
         limits: Limits {
             connections: 1000,
             head_timeout: Duration::from_secs(10),

@@ -129,7 +129,7 @@ impl World<'_> {
         // Those that are listed, how many are not, and the conclusion.
         assert!(explained.steps.len() <= MAX_EXPLAINED_STEPS + 2);
         for step in &explained.steps {
-            assert!(step.path.is_empty() || step.path.starts_with('/'));
+            assert!(step.path.starts_with('/') && !step.expression.is_empty());
         }
     }
 

@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::{FlagSource, kind, refusal};
 use crate::bucketing::Bucketing;
 use crate::code;
+use crate::flag::{Flaw, MAX_FLAWS};
 use crate::pointer::join_pointer;
 use crate::problem::{Problem, Problems, Severity};
 
@@ -74,7 +75,7 @@ fn apply_entry<'d>(
         let message = format!("this must be an object, not {}", kind(entry));
         let problem = Problem::new(Severity::Flag, path, message);
         let help = "write its settings, such as `header` or `regions`";
-        spoil(flag, problem.help(help), problems);
+        spoil(flag, problem.help(help), Some(entry), problems);
         return;
     };
     for (key, value) in members {
@@ -84,16 +85,23 @@ fn apply_entry<'d>(
         };
         apply_setting(key, value, &mut place, flag);
         for problem in place.found {
-            spoil(flag, problem, problems);
+            let there = problem.path.strip_prefix(path);
+            let there = there.and_then(|rest| entry.pointer(rest));
+            spoil(flag, problem, there, problems);
         }
     }
 }
 
 /// A warning is only told.
-fn spoil(flag: &mut FlagSource<'_>, problem: Problem, problems: &mut Problems) {
+fn spoil(
+    flag: &mut FlagSource<'_>,
+    problem: Problem,
+    there: Option<&Value>,
+    problems: &mut Problems,
+) {
     let problem = problem.of(flag.key);
-    if problem.severity != Severity::Warning {
-        flag.faults.push(problem.message.as_str().into());
+    if problem.severity != Severity::Warning && flag.flaws.len() < MAX_FLAWS {
+        flag.flaws.push(Flaw::new(&problem, there));
     }
     problems.push(problem);
 }

@@ -124,9 +124,15 @@ impl Found {
         self.problems.len() >= MAX_PROBLEMS
     }
 
-    /// The key that looks most like `key`, if one does. It gives up when it has compared many, for a
+    /// The key that looks most like `key`, if one does; not that of the flag that asks for it, which would
+    /// be a cycle. It gives up when it has compared many, for a
     /// snapshot may ask for many suggestions.
-    pub(super) fn nearest<'s>(&mut self, key: &str, flags: &'s [Arc<Flag>]) -> Option<&'s str> {
+    pub(super) fn nearest<'s>(
+        &mut self,
+        key: &str,
+        asks: &Flag,
+        flags: &'s [Arc<Flag>],
+    ) -> Option<&'s str> {
         const COMPARED: usize = 50_000;
         const LONG: usize = 64;
         if key.len() > LONG || self.compared >= COMPARED {
@@ -135,7 +141,7 @@ impl Found {
         let alike = flags
             .iter()
             .map(|flag| &*flag.key)
-            .filter(|other| other.len().abs_diff(key.len()) <= 4);
+            .filter(|other| other.len().abs_diff(key.len()) <= 4 && **other != *asks.key);
         let left = COMPARED - self.compared;
         alike
             .take(left)

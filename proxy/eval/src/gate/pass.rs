@@ -185,7 +185,7 @@ impl Stale {
 fn region_step(regions: &[Pattern], region: Value<'_>, open: bool) -> Step {
     let patterns: Json = regions.iter().map(Pattern::as_str).collect();
     let region = match Operand::from(region) {
-        Operand::Null => "region is absent".to_owned(),
+        Operand::Null => "region is absent or null".to_owned(),
         region => format!("region is {}", region.shown()),
     };
     step("/delivery/regions", &patterns, format!("{open} ({region})"))

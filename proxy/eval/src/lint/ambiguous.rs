@@ -3,13 +3,18 @@
 //! Burgee reads 1.2, where `on` is a string. `PyYAML` and others read 1.1, where it is true; so a flag
 //! set that an official evaluator loads through one of them has other variants than its author sees.
 
+mod version_1_1;
+
 use saphyr_parser::{Event, Parser, ScalarStyle};
+use serde_json::Value;
 
 use crate::code;
 use crate::limits::MAX_NESTING;
 use crate::operator::shorten;
 use crate::pointer::Pointer;
 use crate::problem::{Problem, Problems, Severity};
+use crate::text::plain_scalar;
+use version_1_1::{Notation, Reading, read};
 
 /// Lints how a YAML text is written. What is no YAML is [`crate::text::parse`]'s to report.
 pub fn yaml(text: &str) -> Vec<Problem> {
@@ -109,7 +114,18 @@ impl Walk {
     }
 
     fn plain(&mut self, text: &str) {
-        let Some(meaning) = in_1_1(text) else {
+        // A key is what it is written as.
+        let is_key = matches!(
+            self.open.last().map(|open| &open.holds),
+            Some(Holds::Members { key: true })
+        );
+        let value = match plain_scalar(text) {
+            Some(value) if !is_key => value,
+            Some(_) => Value::String(text.to_owned()),
+            // It is nothing that can be read, which is reported.
+            None => return,
+        };
+        let Some(meaning) = taken_for(text, &value, is_key) else {
             return;
         };
         let message = format!(
@@ -117,7 +133,7 @@ impl Walk {
             shorten(text)
         );
         let problem = Problem::new(Severity::Warning, self.place.as_str(), message);
-        let help = if in_1_2_number(text) {
+        let help = if value.is_number() {
             "write the number in plain decimal digits, or quote it".to_owned()
         } else {
             format!("quote it: \"{}\"", shorten(text))
@@ -127,78 +143,39 @@ impl Walk {
     }
 }
 
-/// What a plain scalar is in YAML 1.1 as `PyYAML` reads it, where that is not what it is in 1.2.
-fn in_1_1(text: &str) -> Option<&'static str> {
-    match text {
-        "yes" | "Yes" | "YES" | "on" | "On" | "ON" => return Some("true"),
-        "no" | "No" | "NO" | "off" | "Off" | "OFF" => return Some("false"),
-        _ => {}
-    }
-    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
-    if !unsigned.starts_with(|c: char| c.is_ascii_digit()) {
-        return None;
-    }
-    let all = |text: &str, of: &str| !text.is_empty() && text.chars().all(|c| of.contains(c));
-    if let Some(rest) = unsigned.strip_prefix('0') {
-        if all(rest, "01234567_") {
-            return Some("an octal number");
+/// What a plain scalar is in YAML 1.1, where that is not its `value` in 1.2.
+fn taken_for(text: &str, value: &Value, is_key: bool) -> Option<&'static str> {
+    match read(text) {
+        Reading::Text => (!value.is_string()).then_some("a string"),
+        Reading::Null | Reading::Integer(_, Notation::Plain) => None,
+        // As a key, `true` is no string in 1.1, but becomes one on the way to JSON.
+        Reading::Boolean(_) if matches!(&*text.to_ascii_lowercase(), "true" | "false") => None,
+        Reading::Boolean(true) => Some("true"),
+        Reading::Boolean(false) => Some("false"),
+        Reading::Integer(read, notation) => {
+            let is_same = match value {
+                Value::Number(number) => read.is_some() && number.as_i128() == read,
+                _ => false,
+            };
+            (!is_same).then_some(notation.name())
         }
-        if rest.strip_prefix('b').is_some_and(|bits| all(bits, "01_")) {
-            return Some("a binary number");
+        Reading::Float(notation) => {
+            let is_same = notation == Notation::Plain && (is_key || value.is_number());
+            (!is_same).then_some(notation.name())
         }
-        if rest
-            .strip_prefix('o')
-            .is_some_and(|digits| all(digits, "01234567"))
-        {
-            return Some("a string");
-        }
+        Reading::Date => Some("a date"),
+        Reading::Refused => Some("something that they refuse"),
     }
-    if unsigned.contains('_') && all(unsigned, "0123456789_.") {
-        return Some("a number");
-    }
-    if is_base_60(unsigned) {
-        return Some("a number in base 60");
-    }
-    if is_date(text) {
-        return Some("a date");
-    }
-    if unsigned.contains(['e', 'E']) && !unsigned.contains('.') && all(unsigned, "0123456789eE+-") {
-        return Some("a string");
-    }
-    None
 }
 
-/// Whether a scalar is a number in YAML 1.2, of those that are something else in 1.1.
-fn in_1_2_number(text: &str) -> bool {
-    text.starts_with(|c: char| c.is_ascii_digit() || c == '-' || c == '+')
-        && !text.contains(['_', ':', 'b'])
-        && !is_date(text)
-}
-
-/// `[0-9][0-9_]*(:[0-5]?[0-9])+`
-fn is_base_60(text: &str) -> bool {
-    let mut parts = text.split(':');
-    let first = parts.next().unwrap_or_default();
-    let digits =
-        |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit() || b == b'_');
-    let mut places = 0;
-    let all = parts.all(|part| {
-        places += 1;
-        part.len() <= 2 && part.parse::<u8>().is_ok_and(|part| part < 60)
-    });
-    digits(first) && all && places > 0
-}
-
-/// `YYYY-MM-DD`, and whatever time follows.
-fn is_date(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    let day = bytes.len() >= 10
-        && bytes[..10]
-            .iter()
-            .enumerate()
-            .all(|(index, byte)| match index {
-                4 | 7 => *byte == b'-',
-                _ => byte.is_ascii_digit(),
-            });
-    day && matches!(bytes.get(10), None | Some(b'T' | b't' | b' '))
+impl Notation {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Plain | Self::Grouped => "a number",
+            Self::Octal => "an octal number",
+            Self::Binary => "a binary number",
+            Self::Hexadecimal => "a hexadecimal number",
+            Self::Base60 => "a number in base 60",
+        }
+    }
 }

@@ -15,7 +15,7 @@ use crate::problem::Problems;
 use crate::room::Room;
 
 /// Operators whose result depends on their arguments alone.
-const PURE: [&str; 25] = [
+pub(super) const PURE: [&str; 25] = [
     "==",
     "!=",
     "===",

@@ -62,13 +62,20 @@ impl<'d> Walk<'d, '_> {
     }
 
     fn bucketing_value(&mut self, value: &Part<'d>) {
-        if self.examine(value).value.is_some() {
-            let message = "the bucketing value is constant: every user gets the same variant";
-            let problem = Problem::new(Severity::Warning, value.path.as_str(), message);
-            self.report(problem.code(code::CONSTANT_BUCKETING_VALUE).help(
-                "remove it to split by the targeting key, or name what to split by, such as `{ var: company }`",
-            ));
-        }
+        let Some(constant) = self.examine(value).value else {
+            return;
+        };
+        // What a constant gives depends on the bucketing, which an evaluator does not know: `v2` has
+        // nobody in any share for what is no text.
+        let message = if constant.is_null() {
+            "the bucketing value is null: nobody gets a variant"
+        } else {
+            "the bucketing value is constant: it tells no user from another"
+        };
+        let problem = Problem::new(Severity::Warning, value.path.as_str(), message);
+        self.report(problem.code(code::CONSTANT_BUCKETING_VALUE).help(
+            "remove it to split by the targeting key, or name what to split by, such as `{ var: company }`",
+        ));
     }
 
     fn total(&mut self, path: &str, total: Option<u64>) {

@@ -1,49 +1,68 @@
 //! What a rule can give, against the variants that its flag has.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
+use super::constant::{self, fold};
 use super::part::{Evaluators, Part};
 use super::{Findings, Rule};
 use crate::code;
 use crate::operator::shorten;
 use crate::problem::{Problem, Severity};
 
-/// Operators that give true or false, which name the variants `true` and `false`.
-const BOOLEAN: [&str; 16] = [
-    "==",
-    "!=",
-    "===",
-    "!==",
-    "<",
-    "<=",
-    ">",
-    ">=",
-    "!",
-    "!!",
-    "in",
-    "starts_with",
-    "ends_with",
-    "all",
-    "none",
-    "some",
-];
-
 /// What a rule can give, by the place where it stands.
 type Gives<'d> = BTreeMap<String, What<'d>>;
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 enum What<'d> {
-    /// A name.
-    Name(&'d str),
-    /// True or false, which name variants as well.
-    Boolean(bool),
-    /// True or false, by this operator.
-    Either(&'d str),
-    /// What names no variant, whatever there are.
-    Other(&'d Value),
+    /// This, as it is written or as a constant operator gives it.
+    Constant(Cow<'d, Value>),
+    /// One of these, by this operator.
+    Some(&'d str, Kind),
+}
+
+/// What an operator gives, whatever it is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// True or false, or null.
+    Boolean,
+    /// A number.
+    Number,
+    /// A number, or a boolean of those that it is given.
+    NumberOrBoolean,
+    /// An array.
+    List,
+}
+
+impl Kind {
+    /// `None`: it depends on more than that.
+    fn of(operator: &str, arguments: usize) -> Option<Self> {
+        Some(match operator {
+            "==" | "!=" | "===" | "!==" | "<" | "<=" | ">" | ">=" | "!" | "!!" | "in" | "all"
+            | "none" | "some" => Self::Boolean,
+            // Of any other number of arguments they give null.
+            "starts_with" | "ends_with" if arguments == 2 => Self::Boolean,
+            "sem_ver" if arguments == 3 => Self::Boolean,
+            "+" | "-" | "*" | "/" | "%" => Self::Number,
+            "min" | "max" => Self::NumberOrBoolean,
+            "merge" | "missing" | "missing_some" | "map" | "filter" => Self::List,
+            _ => return None,
+        })
+    }
+
+    /// Whether any of it can name one of these variants.
+    fn can_name(self, variants: &[&str]) -> bool {
+        let has = |name: &str| variants.binary_search(&name).is_ok();
+        match self {
+            // Only with both of them is every result a name.
+            Self::Boolean => has("true") && has("false"),
+            Self::NumberOrBoolean => has("true") || has("false"),
+            Self::Number | Self::List => false,
+        }
+    }
 }
 
 /// Reports every result that names no variant of its flag. One in an evaluator is reported once, with
@@ -55,8 +74,11 @@ pub(super) fn rules<'d>(rules: &[Rule<'d>], evaluators: Evaluators<'d>, findings
         findings,
     };
     let mut wrong: BTreeMap<(String, String), Wrong<'_, '_>> = BTreeMap::new();
-    // Without a variant that could be read there is another problem.
-    for rule in rules.iter().filter(|rule| !rule.variants.is_empty()) {
+    for rule in rules {
+        // Without a variant that could be read there is another problem; `{}` is no rule at all.
+        if rule.variants.is_empty() || rule.part.value.as_object().is_some_and(Map::is_empty) {
+            continue;
+        }
         results.each(&rule.part, &mut |path, what| {
             let Some(message) = what.objection(&rule.variants) else {
                 return;
@@ -95,39 +117,58 @@ struct Wrong<'r, 'd> {
 
 impl What<'_> {
     /// What is wrong with it, for a flag with these variants.
-    fn objection(self, variants: &[&str]) -> Option<String> {
+    fn objection(&self, variants: &[&str]) -> Option<String> {
         let has = |name: &str| variants.binary_search(&name).is_ok();
-        let shown = match self {
-            Self::Name(name) if !has(name) => format!("{name:?}"),
-            Self::Boolean(value) if !has(if value { "true" } else { "false" }) => value.to_string(),
-            Self::Either(operator) if !(has("true") && has("false")) => {
+        let value = match self {
+            Self::Constant(value) => &**value,
+            Self::Some(_, kind) if kind.can_name(variants) => return None,
+            Self::Some(operator, Kind::Boolean) => {
                 return Some(format!(
                     "`{operator}` gives true or false, and there are no such variants"
                 ));
             }
-            Self::Other(value) => {
-                let shown = shorten(&value.to_string());
+            Self::Some(operator, kind) => {
+                let kind = match kind {
+                    Kind::List => "list",
+                    _ => "number",
+                };
                 return Some(format!(
-                    "{shown} names no variant, so that this ends in an error"
+                    "`{operator}` gives a {kind}, which names no variant, so that this ends in an error"
                 ));
             }
-            _ => return None,
         };
-        Some(format!("there is no variant {shown}"))
+        match value {
+            Value::Null => None,
+            Value::String(name) => (!has(name)).then(|| format!("there is no variant {name:?}")),
+            Value::Bool(value) => {
+                let name = if *value { "true" } else { "false" };
+                (!has(name)).then(|| format!("there is no variant {name}"))
+            }
+            value => {
+                let shown = shorten(&value.to_string());
+                Some(format!(
+                    "{shown} names no variant, so that this ends in an error"
+                ))
+            }
+        }
     }
 
-    fn help(self, problem: Problem, variants: &[&str]) -> Problem {
+    fn help(&self, problem: Problem, variants: &[&str]) -> Problem {
         match self {
-            Self::Name(name) => problem
-                .help("name one of the flag's variants, or null for its default")
-                .suggest(name, variants.iter().copied()),
-            Self::Boolean(_) | Self::Other(_) => problem.help(format!(
-                "name a variant in quotes: {}",
-                shorten(&variants.join(", "))
-            )),
-            Self::Either(_) => problem.help(
+            Self::Constant(value) => match value.as_str() {
+                Some(name) => problem
+                    .help("name one of the flag's variants, or null for its default")
+                    .suggest(name, variants.iter().copied()),
+                None => problem.help(format!(
+                    "name a variant in quotes: {}",
+                    shorten(&variants.join(", "))
+                )),
+            },
+            Self::Some(_, Kind::Boolean) => problem.help(
                 "put it into an `if` that names a variant for either case, or call the variants \"true\" and \"false\"",
             ),
+            Self::Some(..) => problem
+                .help("put it into the condition of an `if` that names a variant for either case"),
         }
     }
 }
@@ -146,11 +187,8 @@ impl<'d> Results<'d, '_> {
             return;
         }
         match part.value {
-            Value::Null => {}
-            Value::String(name) => found(&part.path, What::Name(name)),
-            Value::Bool(value) => found(&part.path, What::Boolean(*value)),
-            Value::Number(_) | Value::Array(_) => found(&part.path, What::Other(part.value)),
-            Value::Object(_) => self.each_of_operation(part, found),
+            Value::Object(members) if !members.is_empty() => self.each_of_operation(part, found),
+            value => found(&part.path, What::Constant(Cow::Borrowed(value))),
         }
         self.findings.leave();
     }
@@ -163,10 +201,13 @@ impl<'d> Results<'d, '_> {
         if operator == "$ref" {
             return self.each_of_evaluator(&argument, found);
         }
-        if BOOLEAN.contains(&operator) {
-            return found(&part.path, What::Either(operator));
+        if let Some(value) = self.constant(part) {
+            return found(&part.path, What::Constant(value));
         }
         let arguments = self.evaluators.arguments(&argument);
+        if let Some(kind) = Kind::of(operator, arguments.len()) {
+            return found(&part.path, What::Some(operator, kind));
+        }
         let last = arguments.len().saturating_sub(1);
         for (index, argument) in arguments.iter().enumerate() {
             let is_result = match operator {
@@ -191,6 +232,22 @@ impl<'d> Results<'d, '_> {
         }
     }
 
+    /// What an operator gives that depends on nothing.
+    fn constant(&mut self, part: &Part<'d>) -> Option<Cow<'d, Value>> {
+        let part = self.evaluators.follow(part);
+        if part.is_plain() {
+            return Some(Cow::Borrowed(part.value));
+        }
+        let (operator, argument) = part.operation()?;
+        if !constant::PURE.contains(&operator) || !self.findings.enter() {
+            return None;
+        }
+        let arguments = self.evaluators.arguments(&argument);
+        let values: Option<Vec<_>> = arguments.iter().map(|part| self.constant(part)).collect();
+        self.findings.leave();
+        fold(operator, &values?).map(Cow::Owned)
+    }
+
     fn each_of_evaluator(&mut self, name: &Part<'d>, found: &mut dyn FnMut(&str, What<'d>)) {
         let name = name.value.as_str();
         let Some((name, target)) = name.and_then(|name| self.evaluators.part(name)) else {
@@ -211,7 +268,7 @@ impl<'d> Results<'d, '_> {
             if !self.findings.step() {
                 return;
             }
-            found(path, *what);
+            found(path, what.clone());
         }
     }
 }

@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 use bumpalo::Bump;
 use serde_json::{Map, Value as Json};
 
+use self::bounds::OPERATOR_BYTES;
 use super::{Expr, Fault, Op, Scope, Silent, Within, run, shown_json};
 use crate::bucketing::Bucketing;
 use crate::code;
@@ -19,6 +20,7 @@ use crate::limits::MAX_RULE_DEPTH;
 use crate::pointer::Pointer;
 use crate::problem::{Problem, Problems, Severity};
 use crate::room::{Room, nodes_bytes, text_bytes, value_bytes};
+pub(crate) use arguments::{complaint, is_operator};
 
 /// A compiled rule and what it reads.
 #[derive(Debug)]
@@ -235,7 +237,7 @@ impl Walk<'_> {
         let Some((name, rule)) = found else {
             if self.with.evaluators_known && self.reports(Severity::Flag) {
                 let named = shown_json(argument);
-                let problem = self.problem(format!("there is no evaluator {named}"));
+                let problem = self.problem_of_reference(format!("there is no evaluator {named}"));
                 let problem = problem.code(code::UNKNOWN_REFERENCE);
                 let problem = match argument.as_str() {
                     Some(name) if !evaluators.is_empty() => {
@@ -247,14 +249,15 @@ impl Walk<'_> {
                 };
                 self.report(problem);
             }
-            return Err(self.unevaluable(argument, Fault::Parse));
+            return Err(self.unfollowed(|walk| walk.unevaluable(argument, Fault::Parse)));
         };
         if self.references.contains(&name.as_str()) {
             if self.reports(Severity::Flag) {
-                let problem = self.problem(format!("the evaluator {name:?} refers to itself"));
+                let message = format!("the evaluator {name:?} refers to itself");
+                let problem = self.problem_of_reference(message);
                 self.report(problem.code(code::REFERENCE_CYCLE).help("break the cycle"));
             }
-            return Err(self.expr(Op::Fault(Fault::Parse)));
+            return Err(self.unfollowed(|walk| walk.expr(Op::Fault(Fault::Parse))));
         }
         self.references.push(name);
         let mut place = Pointer::default();
@@ -265,6 +268,28 @@ impl Walk<'_> {
         self.place = back;
         self.references.pop();
         Ok(result)
+    }
+
+    /// What stands for a reference that cannot be followed, at its place.
+    fn unfollowed(&mut self, build: impl FnOnce(&mut Self) -> Expr) -> Expr {
+        self.inside(|walk| {
+            walk.site.push_key("$ref");
+            walk.operator_here(build)
+        })
+    }
+
+    /// Runs `build` for an operator, or what is to be told as one, that stands where the walk is.
+    fn operator_here(&mut self, build: impl FnOnce(&mut Self) -> Expr) -> Expr {
+        let place = text_bytes(self.site.as_str());
+        if !self.with.room.take(OPERATOR_BYTES + place) {
+            return self.expr(Op::Fault(Fault::Parse));
+        }
+        let here = u32::try_from(self.sites.len()).expect("the number of sites is bounded");
+        self.sites.push(self.site.as_str().into());
+        let outer = std::mem::replace(&mut self.here, here);
+        let result = build(self);
+        self.here = outer;
+        result
     }
 
     /// Runs `build` with both pointers where they are, and puts them back afterwards.
@@ -281,6 +306,13 @@ impl Walk<'_> {
         Problem::new(Severity::Flag, self.place.as_str(), message).of(self.with.flag_key)
     }
 
+    /// Of the `$ref` in the object at which the walk stands.
+    fn problem_of_reference(&self, message: impl Into<String>) -> Problem {
+        let mut problem = self.problem(message);
+        problem.path.push_str("/$ref");
+        problem
+    }
+
     /// What [`Walk::reports`] asked for.
     fn report(&mut self, problem: Problem) {
         self.with.problems.add(problem);
@@ -288,9 +320,12 @@ impl Walk<'_> {
 
     /// An expression of the operator that is being compiled.
     fn expr(&self, op: Op) -> Expr {
-        let fallible = matches!(op, Op::Fault(_));
-        let site = self.here;
-        Expr { op, site, fallible }
+        Expr {
+            fallible: matches!(op, Op::Fault(_)),
+            site: self.here,
+            folded: false,
+            op,
+        }
     }
 }
 
@@ -342,6 +377,7 @@ fn fold(expr: Expr) -> Expr {
     match folded {
         Some(json) => Expr {
             op: Op::Literal(json),
+            folded: true,
             ..expr
         },
         None => expr,

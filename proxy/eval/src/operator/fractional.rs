@@ -61,7 +61,7 @@ impl Fractional {
         match (&self.shares, first) {
             (Shares::Constant { total, entries }, None) => {
                 let Some(hash) = hash else {
-                    tracer.note(no_unit);
+                    tracer.note(|| self.unit.without_hash(first));
                     return Ok(Operand::Null);
                 };
                 let bucket = bucket(hash, *total);
@@ -75,13 +75,14 @@ impl Fractional {
                 }
                 Ok(Operand::Null)
             }
-            (shares, first) => shares.run_computed(hash, first, scope, tracer),
+            (shares, first) => {
+                if hash.is_none() {
+                    tracer.note(|| self.unit.without_hash(first));
+                }
+                shares.run_computed(hash, first, scope, tracer)
+            }
         }
     }
-}
-
-fn no_unit() -> String {
-    "there is no bucketing value".to_owned()
 }
 
 fn found(bucket: u32, total: u32, start: u32, end: u32) -> String {

@@ -142,7 +142,7 @@ impl Loop {
         for (index, (place, item)) in mapped.iter_mut().zip(items).enumerate() {
             *place = self.turn(index, item, scope, tracer)?;
         }
-        tracer.note(|| format!("{} items", items.len()));
+        tracer.note(|| count(items));
         Ok(Operand::List(mapped))
     }
 
@@ -153,16 +153,16 @@ impl Loop {
         tracer: &mut T,
     ) -> Result<Operand<'a>, Fault> {
         scope.steps.take(items.len())?;
-        let kept = scope.list(items.len());
-        let mut count = 0;
+        let list = scope.list(items.len());
+        let mut kept = 0;
         for (index, item) in items.into_iter().enumerate() {
             if self.turn(index, item, scope, tracer)?.truthy() {
-                kept[count] = item;
-                count += 1;
+                list[kept] = item;
+                kept += 1;
             }
         }
-        tracer.note(|| format!("{count} of {} items", items.len()));
-        Ok(Operand::List(&kept[..count]))
+        tracer.note(|| format!("{kept} of {}", count(items)));
+        Ok(Operand::List(&list[..kept]))
     }
 
     fn reduce<'a, T: Tracer>(
@@ -179,7 +179,7 @@ impl Loop {
             });
             so_far = self.turn(index, Operand::Frame(frame), scope, tracer)?;
         }
-        tracer.note(|| format!("{} items", items.len()));
+        tracer.note(|| count(items));
         Ok(so_far)
     }
 
@@ -191,15 +191,26 @@ impl Loop {
         scope: &Scope<'a>,
         tracer: &mut T,
     ) -> Result<bool, Fault> {
-        let word = if truthy { "holds" } else { "does not hold" };
         for (index, item) in items.into_iter().enumerate() {
             if self.turn(index, item, scope, tracer)?.truthy() == truthy {
-                tracer.note(|| format!("it {word} for item {index} of {}", items.len()));
+                let holds = if truthy { "holds" } else { "does not hold" };
+                tracer.note(|| format!("it {holds} for item {index} of {}", items.len()));
                 return Ok(true);
             }
         }
-        tracer.note(|| format!("it {word} for none of {} items", items.len()));
+        tracer.note(|| match (items.len(), truthy) {
+            (0, _) => "there are no items".to_owned(),
+            (_, true) => format!("it holds for none of {}", count(items)),
+            (_, false) => format!("it holds for all of {}", count(items)),
+        });
         Ok(false)
+    }
+}
+
+fn count(items: Items<'_>) -> String {
+    match items.len() {
+        1 => "1 item".to_owned(),
+        count => format!("{count} items"),
     }
 }
 

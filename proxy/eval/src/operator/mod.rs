@@ -34,7 +34,7 @@ use self::items::{Loop, LoopKind};
 pub(crate) use self::members::Members;
 use self::missing::{Keys, Missing};
 pub(crate) use self::operand::Operand;
-pub(crate) use self::run::{Silent, Tracer, run};
+pub(crate) use self::run::{Silent, Tracer, run, run_rule};
 pub(crate) use self::scope::{Scope, Within};
 pub(crate) use self::shown::{shorten, shown_json};
 use self::steps::Steps;
@@ -94,6 +94,8 @@ pub(crate) struct Expr {
     pub(crate) site: u32,
     /// Evaluating it can end in a [`Fault`].
     pub(crate) fallible: bool,
+    /// It stands for an operator that came to a constant when it was compiled.
+    pub(crate) folded: bool,
 }
 
 /// What an expression does.

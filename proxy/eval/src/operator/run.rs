@@ -22,6 +22,8 @@ pub(crate) trait Tracer {
     fn note(&mut self, note: impl FnOnce() -> String);
     /// The innermost operator ends.
     fn leave(&mut self, result: Result<Operand<'_>, Fault>);
+    /// In the place of an operator stands what came out when it was compiled: a constant, or a fault.
+    fn compiled(&mut self, site: u32, result: Result<Operand<'_>, Fault>);
 }
 
 /// Listens to nothing.
@@ -39,6 +41,28 @@ impl Tracer for Silent {
     fn note(&mut self, _: impl FnOnce() -> String) {}
     #[inline]
     fn leave(&mut self, _: Result<Operand<'_>, Fault>) {}
+    #[inline]
+    fn compiled(&mut self, _: u32, _: Result<Operand<'_>, Fault>) {}
+}
+
+/// Evaluates a whole rule. For whoever listens it is a step whatever it is, and be it an attribute.
+#[expect(
+    clippy::inline_always,
+    reason = "where nobody listens, it is `run` and nothing else"
+)]
+#[inline(always)]
+pub(crate) fn run_rule<'a, T: Tracer>(
+    root: &'a Expr,
+    scope: &Scope<'a>,
+    tracer: &mut T,
+) -> Result<Operand<'a>, Fault> {
+    if !T::LISTENS || root.folded || is_step(&root.op) {
+        return run(root, scope, tracer);
+    }
+    tracer.enter(root.site);
+    let result = run(root, scope, tracer);
+    tracer.leave(result);
+    result
 }
 
 /// Evaluates one expression. It recurses as deep as the rule nests, which is bounded when it is
@@ -57,6 +81,11 @@ pub(crate) fn run<'a, T: Tracer>(
     tracer: &mut T,
 ) -> Result<Operand<'a>, Fault> {
     match &expr.op {
+        Op::Literal(json) if T::LISTENS && expr.folded => {
+            let constant = Operand::from(json);
+            tracer.compiled(expr.site, Ok(constant));
+            Ok(constant)
+        }
         Op::Literal(Json::String(text)) => Ok(Operand::Str(text)),
         Op::Attribute { id, default: None } => {
             let value = Operand::from(scope.context.get(*id));
@@ -195,7 +224,7 @@ fn other<'a, T: Tracer>(
             let b = run(b, scope, tracer)?;
             sem_ver::sem_ver(a, operator, b, &scope.steps)?.map_or(Operand::Null, Operand::Bool)
         }
-        Op::Timestamp => scope.timestamp(),
+        Op::Timestamp => timestamp(scope, tracer),
         Op::Context => Operand::Context,
         Op::Flagd => Operand::Flagd,
         Op::List(items) => {
@@ -215,7 +244,10 @@ fn other<'a, T: Tracer>(
             }
             wanted
         }
-        Op::Fault(fault) => return Err(*fault),
+        Op::Fault(fault) => {
+            tracer.compiled(expr.site, Err(*fault));
+            return Err(*fault);
+        }
         _ => return rare(expr, scope, tracer),
     })
 }
@@ -253,6 +285,14 @@ fn rare<'a, T: Tracer>(
         Op::Loop(inner) => inner.run(scope, tracer),
         _ => unreachable!("`frequent` and `other` have evaluated everything else"),
     }
+}
+
+/// `var` of `$flagd.timestamp`.
+#[inline]
+fn timestamp<'a, T: Tracer>(scope: &Scope<'a>, tracer: &mut T) -> Operand<'a> {
+    let now = scope.timestamp();
+    tracer.note(|| format!("$flagd.timestamp is {}", now.shown()));
+    now
 }
 
 /// `var` inside a loop.

@@ -8,7 +8,8 @@ use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 use serde_json::Value;
 
 use super::{
-    Location, Locations, Parsed, Parts, Place, SyntaxError, SyntaxErrors, key_problem, too_deep,
+    Location, Locations, Parsed, Parts, Place, SyntaxError, SyntaxErrors, Wrong, key_problem,
+    too_deep, wrong,
 };
 use crate::limits::MAX_NESTING;
 
@@ -29,13 +30,12 @@ pub(crate) const STRICT: ParseOptions = ParseOptions {
 pub(super) fn parse(text: &str) -> Result<Parsed, Vec<SyntaxError>> {
     let mut value = serde_json::from_str(text).map_err(|error| vec![syntax_error(text, &error)])?;
     let tree = parse_to_ast(text, &CollectOptions::default(), &STRICT).map_err(|error| {
-        vec![SyntaxError {
-            location: Location {
-                line: count(error.line_display()),
-                column: count(error.column_display()),
-            },
-            message: error.kind().to_string(),
-        }]
+        let location = Location {
+            line: count(error.line_display()),
+            column: count(error.column_display()),
+        };
+        let wrong = wrong(error.kind().to_string(), UNADVISED);
+        vec![SyntaxError::new(location, wrong)]
     })?;
     if let Some(root) = tree.value.as_ref().filter(|_| text.contains("-0")) {
         mend_zeros(&mut value, root);
@@ -88,22 +88,29 @@ fn syntax_error(text: &str, error: &serde_json::Error) -> SyntaxError {
         Some(end) => &shown[..end],
         None => &shown,
     };
-    let message = if message.starts_with("recursion limit") {
+    let found = if message.starts_with("recursion limit") {
         too_deep()
     } else {
-        match advice(message) {
-            Some(advice) => format!("this is not JSON: {message}; {advice}"),
-            None => format!("this is not JSON: {message}"),
-        }
+        let help = match source.get(bytes..).map(str::trim_start) {
+            Some(rest) if is_comment(rest) => "remove the comment: JSON has no comments",
+            _ => advice(message).unwrap_or(UNADVISED),
+        };
+        wrong(format!("this is not JSON: {message}"), help)
     };
-    SyntaxError {
-        location: Location {
-            line: count(line),
-            column: count(characters + 1),
-        },
-        message,
-    }
+    let location = Location {
+        line: count(line),
+        column: count(characters + 1),
+    };
+    SyntaxError::new(location, found)
 }
+
+fn is_comment(text: &str) -> bool {
+    text.starts_with("//") || text.starts_with("/*") || text.starts_with('#')
+}
+
+/// What to do about whatever has no advice of its own.
+const UNADVISED: &str =
+    "compare this place with the JSON around it: something is missing or too much";
 
 /// What to do about what `serde_json` found.
 fn advice(found: &str) -> Option<&'static str> {
@@ -120,8 +127,7 @@ fn advice(found: &str) -> Option<&'static str> {
         "expected `:`" => "write `\"key\": value`",
         "key must be a string" => "write the key in double quotes",
         "expected value" | "expected ident" => {
-            "write a string in double quotes, a number, true, false, null, a list or an object; \
-             JSON has no comments"
+            "write a string in double quotes, a number, true, false, null, a list or an object"
         }
         "invalid number" => "write it in decimal, without zeros before it, or as a string",
         "number out of range" => "write a smaller one, or a string",
@@ -164,8 +170,8 @@ impl<'t> Cursor<'t> {
                 for member in &object.properties {
                     let key = member.name.as_str();
                     let location = self.locate(member.start());
-                    if let Some(message) = key_problem(key, members.contains_key(key)) {
-                        self.report(location, message);
+                    if let Some(wrong) = key_problem(key, members.contains_key(key)) {
+                        self.report(location, wrong);
                     }
                     let end = self.locate(member.name.end());
                     let place = self.visit(&member.value, depth + 1);
@@ -189,8 +195,8 @@ impl<'t> Cursor<'t> {
         }
     }
 
-    fn report(&mut self, location: Location, message: String) {
-        self.errors.push(SyntaxError { location, message });
+    fn report(&mut self, location: Location, wrong: Wrong) {
+        self.errors.push(SyntaxError::new(location, wrong));
     }
 
     fn locate(&mut self, offset: usize) -> Location {

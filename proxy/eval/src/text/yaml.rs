@@ -13,9 +13,11 @@ use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Tag};
 use serde_json::{Map, Value};
 
 use self::advice::advise;
+pub(crate) use self::scalar::plain_scalar;
 use self::scalar::{check_tag, resolve};
 use super::{
-    Location, Locations, Parsed, Parts, Place, SyntaxError, SyntaxErrors, key_problem, too_deep,
+    Location, Locations, Parsed, Parts, Place, SyntaxError, SyntaxErrors, Wrong, key_problem,
+    too_deep, wrong,
 };
 use crate::limits::{MAX_ALIASED_BYTES, MAX_NESTING};
 
@@ -60,11 +62,8 @@ fn end(event: &Event<'_>, start: Location, looked: Location) -> Location {
     }
 }
 
-fn refuse<T>(location: Location, message: impl Into<String>) -> Result<T, SyntaxError> {
-    Err(SyntaxError {
-        location,
-        message: message.into(),
-    })
+fn refuse<T>(location: Location, wrong: Wrong) -> Result<T, SyntaxError> {
+    Err(SyntaxError::new(location, wrong))
 }
 
 /// A collection that is still open, and the places of what is in it.
@@ -114,13 +113,13 @@ impl Builder {
     fn read(&mut self, text: &str) -> Result<(), SyntaxError> {
         let mut parser = Parser::new_from_str(text);
         while let Some(event) = parser.next_event() {
-            let (event, span) = event.map_err(|error| SyntaxError {
-                location: place(*error.marker()),
-                // The scanner has a bound of its own, far beyond ours.
-                message: match error.info() {
+            let (event, span) = event.map_err(|error| {
+                let wrong = match error.info() {
+                    // The scanner has a bound of its own, far beyond ours.
                     "recursion limit exceeded" => too_deep(),
                     info => advise(info),
-                },
+                };
+                SyntaxError::new(place(*error.marker()), wrong)
             })?;
             self.end = end(&event, place(span.start), place(span.end));
             self.event(event, place(span.start))?;
@@ -128,11 +127,8 @@ impl Builder {
         Ok(())
     }
 
-    fn report(&mut self, location: Location, message: impl Into<String>) {
-        self.errors.push(SyntaxError {
-            location,
-            message: message.into(),
-        });
+    fn report(&mut self, location: Location, wrong: Wrong) {
+        self.errors.push(SyntaxError::new(location, wrong));
     }
 
     fn event(&mut self, event: Event<'_>, at: Location) -> Result<(), SyntaxError> {
@@ -142,7 +138,10 @@ impl Builder {
                 if self.documents > 1 {
                     return refuse(
                         at,
-                        "a second document starts here: one file holds one flag set",
+                        wrong(
+                            "a second document starts here",
+                            "one file holds one flag set",
+                        ),
                     );
                 }
             }
@@ -175,7 +174,10 @@ impl Builder {
 
     fn begin(&mut self, anchor: usize, parts: OpenParts, at: Location) -> Result<(), SyntaxError> {
         if self.awaits_key() {
-            self.report(at, "a key is a list or a mapping: keys are plain text");
+            self.report(
+                at,
+                wrong("a key is a list or a mapping", "keys are plain text"),
+            );
         }
         if self.open.len() >= MAX_NESTING {
             return refuse(at, too_deep());
@@ -225,7 +227,10 @@ impl Builder {
             if text == "<<" && style == ScalarStyle::Plain {
                 self.report(
                     at,
-                    "merge keys (`<<`) are not part of YAML 1.2: repeat the members",
+                    wrong(
+                        "merge keys (`<<`) are not part of YAML 1.2",
+                        "repeat the members",
+                    ),
                 );
                 self.skip(at);
                 return Ok(());
@@ -250,7 +255,10 @@ impl Builder {
         let Some(value) = self.anchors.get(&anchor).cloned() else {
             self.report(
                 at,
-                "this alias stands inside the value that it names: remove it",
+                wrong(
+                    "this alias stands inside the value that it names",
+                    "remove it",
+                ),
             );
             self.skip(at);
             return Ok(());
@@ -263,9 +271,8 @@ impl Builder {
             if let Value::String(key) = value {
                 self.key(key, at);
             } else {
-                let message =
-                    "a key is an alias of something that is not text: keys are plain text";
-                self.report(at, message);
+                let what = "a key is an alias of something that is not text";
+                self.report(at, wrong(what, "keys are plain text"));
                 self.skip(at);
             }
             return Ok(());
@@ -281,9 +288,9 @@ impl Builder {
 
     fn key(&mut self, text: String, at: Location) {
         if let Some(OpenParts::Mapping { members, .. }) = self.open.last().map(|open| &open.parts)
-            && let Some(message) = key_problem(&text, members.contains_key(&text))
+            && let Some(wrong) = key_problem(&text, members.contains_key(&text))
         {
-            self.report(at, message);
+            self.report(at, wrong);
         }
         self.begin_member(text, at);
     }
@@ -318,9 +325,8 @@ impl Builder {
     fn charge(&mut self, value: &Value, at: Location) -> Result<(), SyntaxError> {
         self.copied = self.copied.saturating_add(weight(value));
         if self.copied > MAX_ALIASED_BYTES {
-            let message =
-                format!("anchors and aliases add more than {MAX_ALIASED_BYTES} bytes: use fewer");
-            return refuse(at, message);
+            let what = format!("anchors and aliases add more than {MAX_ALIASED_BYTES} bytes");
+            return refuse(at, wrong(what, "use fewer"));
         }
         Ok(())
     }

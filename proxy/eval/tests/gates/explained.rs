@@ -95,6 +95,7 @@ fn an_explanation_has_each_gate_before_the_rule() {
                 "/delivery/layer {{\"from\":0,\"name\":\"checkout-tests\",\"to\":9999}} = true (slot {slot} of 10000)"
             ),
             "/targeting/if {\"if\":[true,\"on\"]} = \"on\" (condition 1 holds)".to_owned(),
+            "/variants/on true = /targeting/if gave \"on\"".to_owned(),
         ]
     };
     let fresh = "false (known to be current 5s ago)";
@@ -111,7 +112,7 @@ fn an_explanation_has_each_gate_before_the_rule() {
         steps(&snapshot, "f", &json!({}), synced(None)),
         [
             "/delivery/stale {\"after\":\"1m 30s\",\"then\":\"serve\"} = true (never known to be current)",
-            "/delivery/regions [\"eu\",\"eu-*\"] = false (region is absent)",
+            "/delivery/regions [\"eu\",\"eu-*\"] = false (region is absent or null)",
             "/defaultVariant \"off\" = this is outside of its regions: the default",
         ]
     );

@@ -76,7 +76,7 @@ fn a_prerequisite_counts_as_it_is_served() {
         problems(&snapshot),
         [
             "a /delivery/nowhere=on/requires/nowhere there is no flag \"nowhere\", which \"nowhere=on\" requires",
-            "a /delivery/on=nope/requires/on/0 \"on\" has no variant \"nope\"",
+            "a /delivery/on=nope/requires/on/0 \"on\" has no variant \"nope\", which \"on=nope\" requires",
         ]
     );
 }
@@ -233,4 +233,19 @@ fn an_override_of_a_member_of_a_cycle_is_seen_from_outside_of_it() {
     };
     assert_eq!(under("out"), MET);
     assert_eq!(under("b"), UNMET);
+}
+
+/// A flag that requires itself would be a cycle.
+#[test]
+fn a_flag_is_not_suggested_to_itself() {
+    let requires = |missing: &str| json!({ "new-cart": { "requires": { missing: ["on"] } } });
+    let suggested = |flags: Json| {
+        let snapshot = one(flags, requires("new-cert"));
+        let help = snapshot.problems()[0].problem.help.clone();
+        help.expect("what to do")
+    };
+    let alone = suggested(json!({ "new-cart": flag("on") }));
+    assert!(alone.starts_with("define it"), "{alone}");
+    let beside = suggested(json!({ "new-cart": flag("on"), "new-certs": flag("on") }));
+    assert_eq!(beside, "did you mean \"new-certs\"?");
 }

@@ -1,5 +1,6 @@
 //! `burgee check --fix`: pins the bucketing in files that split users and do not say by which.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -21,20 +22,47 @@ pub(super) struct Fix {
     /// Where the pin stands; 0 where it could not be written.
     line: u32,
     #[serde(skip)]
-    failure: Option<String>,
+    failure: Option<Failure>,
 }
 
-/// Tries each file by itself.
+/// Why a pin was not written, and what to do.
+#[derive(Debug)]
+struct Failure {
+    why: String,
+    help: &'static str,
+}
+
+/// Tries each of these files by itself, and once where one is a link to another.
 pub(super) fn all(files: &[&FlagFile]) -> Vec<Fix> {
+    let mut targets = BTreeSet::new();
+    let is_new = |file: &&&FlagFile| {
+        let target = file.path.canonicalize();
+        targets.insert(target.unwrap_or_else(|_| file.path.clone()))
+    };
     let fix = |file: &&FlagFile| {
         let done = fix(file);
         Fix {
             file: file.path.clone(),
             line: *done.as_ref().unwrap_or(&0),
-            failure: done.err().map(|error| format!("{error:#}")),
+            failure: done.err().map(|error| Failure {
+                why: format!("{error:#}"),
+                help: "write `bucketing: v3` into the metadata of the set by hand",
+            }),
         }
     };
-    files.iter().map(fix).collect()
+    files.iter().filter(is_new).map(fix).collect()
+}
+
+/// Of a file that proxies refuse: what else is wrong with it may be wrong with the metadata.
+pub(super) fn refused(file: &Path) -> Fix {
+    Fix {
+        file: file.to_owned(),
+        line: 0,
+        failure: Some(Failure {
+            why: "the file is refused as it is".to_owned(),
+            help: "mend its other errors, then run this again",
+        }),
+    }
 }
 
 /// The line of the pin.
@@ -71,12 +99,11 @@ impl Fix {
     }
 
     pub(super) fn failure(&self) -> Option<Finding> {
-        let failure = self.failure.as_deref()?;
-        let message = format!("the pin was not written: {failure}");
-        let help = "write `bucketing: v3` into the metadata of the set by hand";
+        let Failure { why, help } = self.failure.as_ref()?;
+        let message = format!("the pin was not written: {why}");
         Some(Finding {
             rule: CANNOT_FIX,
-            ..Finding::whole_file(&self.file, message, help)
+            ..Finding::whole_file(&self.file, message, *help)
         })
     }
 }

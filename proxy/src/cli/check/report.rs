@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use serde::Serialize;
 
 use super::fix::Fix;
-use crate::finding::{Colours, Finding, Level, draw, sarif};
+use crate::finding::{Canvas, Finding, Level, draw, sarif};
 
 /// How to answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -25,8 +25,8 @@ pub(super) enum Format {
 pub(super) struct Outcome<'o> {
     pub(super) findings: &'o [Finding],
     pub(super) fixes: &'o [Fix],
-    /// How many flag sets could be read.
-    pub(super) sets: usize,
+    /// How many files of flag sets were looked at.
+    pub(super) files: usize,
     /// Whether a configuration was checked as well.
     pub(super) configuration: bool,
 }
@@ -78,9 +78,9 @@ fn write(outcome: &Outcome<'_>, format: Format, to: &mut io::StdoutLock<'_>) -> 
             }
         }
         Format::Human => {
-            let colours = Colours::of(to);
+            let canvas = Canvas::of(to);
             for finding in outcome.findings {
-                writeln!(to, "{}\n", draw(finding, colours))?;
+                writeln!(to, "{}\n", draw(finding, canvas))?;
             }
         }
     }
@@ -92,9 +92,9 @@ fn write(outcome: &Outcome<'_>, format: Format, to: &mut io::StdoutLock<'_>) -> 
     } else {
         ""
     };
-    let sets = outcome.sets;
+    let files = outcome.files;
     writeln!(
         to,
-        "checked {configuration}{sets} flag set(s): {errors} error(s), {warnings} warning(s)"
+        "checked {configuration}{files} file(s) of flag sets: {errors} error(s), {warnings} warning(s)"
     )
 }

@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::super::check::now as look_at;
 use super::super::connection::{Contents, now};
 use super::super::failure::Refused;
+use super::broken::broken;
 use super::{Push, Sets, explain};
 use crate::envelope::{Change, Document, FlagSetText, Verified};
 use crate::finding::{Finding, Level, tell};
@@ -34,10 +35,26 @@ pub(super) async fn run(args: Push) -> anyhow::Result<ExitCode> {
     let log = Log::flags();
     let contents = Contents::of_log(&registry, &log).await?;
     contents.same_environment()?;
-    let (files, findings) = check(&args.paths, &contents.records, &args.reserved);
+    let Checked {
+        files,
+        mut findings,
+        broken,
+    } = check(&args.paths, &contents.records, &args.reserved);
     let wrong = findings
         .iter()
         .any(|finding| args.strict || finding.level == Level::Error);
+    let wrong = wrong || (!args.force && !broken.is_empty());
+    findings.extend(broken.into_iter().map(|finding| {
+        if args.force {
+            let level = Level::Warning;
+            Finding { level, ..finding }
+        } else {
+            finding
+        }
+    }));
+    flag_files::quote_all(&files, &mut findings);
+    findings.sort();
+    findings.dedup();
     if wrong || files.is_empty() {
         let message = if wrong {
             "nothing was pushed"
@@ -73,19 +90,24 @@ pub(super) async fn run(args: Push) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// What `check` finds, and flags that another set of the log defines.
-fn check(
-    paths: &[PathBuf],
-    records: &[Verified],
-    reserved: &[String],
-) -> (Vec<FlagFile>, Vec<Finding>) {
+/// What was read, and what is wrong with it.
+struct Checked {
+    files: Vec<FlagFile>,
+    findings: Vec<Finding>,
+    /// What is wrong with it only for others: what it would break in sets that stay as they are.
+    broken: Vec<Finding>,
+}
+
+/// What `check` finds, flags that another set of the log defines, and what would break there.
+fn check(paths: &[PathBuf], records: &[Verified], reserved: &[String]) -> Checked {
     let mut sets = Sets::of_log(records);
     // Attributes are known to a proxy's configuration, which is not at hand.
     let world = World {
         now: look_at(),
         provided: None,
     };
-    let (files, mut findings) = flag_files::read_and_lint(paths, &mut sets.compiler, &world);
+    let read = flag_files::read_and_lint(paths, &mut sets.compiler, &world);
+    let (files, mut findings) = (read.files, read.findings);
     let before = sets.snapshot();
     for file in &files {
         sets.replace(file.set.clone());
@@ -93,7 +115,6 @@ fn check(
     let snapshot = sets.snapshot();
     let all_known = !flag_files::any_refused(&files, &findings);
     findings.extend(flag_files::between_flags(&files, &snapshot, all_known));
-    findings.extend(broken(&files, &before, &snapshot));
     findings.extend(flag_files::header_findings(&files, &snapshot, reserved));
     let of = |set: &str| files.iter().find(|file| *file.set.id == *set);
     for conflict in snapshot.conflicts() {
@@ -113,31 +134,29 @@ fn check(
             "rename the flag, or delete it from the other set first",
         ));
     }
-    flag_files::quote_all(&files, &mut findings);
-    findings.sort();
-    findings.dedup();
-    (files, findings)
+    let broken = of_others(&files, &before, &snapshot);
+    Checked {
+        files,
+        findings,
+        broken,
+    }
 }
 
-/// What is in order in the log, and would not be any more: another set may require a flag that is no
-/// longer there.
-fn broken(files: &[FlagFile], before: &Snapshot, after: &Snapshot) -> Vec<Finding> {
+/// What is in order in the log, and would not be any more.
+fn of_others(files: &[FlagFile], before: &Snapshot, after: &Snapshot) -> Vec<Finding> {
     let Some(file) = files.first() else {
         return Vec::new();
     };
-    let is_new = |found: &&SetProblem| {
-        let is_pushed = files.iter().any(|file| file.set.id == found.set);
-        !is_pushed && !before.problems().contains(found)
-    };
+    let is_pushed = |set: &str| files.iter().any(|file| *file.set.id == *set);
     let tell = |found: &SetProblem| {
         let message = format!(
             "this would break the flag set \"{}\" of the log: {}",
             found.set, found.problem.message
         );
-        let help = "push both sets together, or change the other one first";
+        let help = "push both sets together, or change the other one first; --force pushes it all the same";
         file.error_at("/flags", found.problem.code, message, help)
     };
-    after.problems().iter().filter(is_new).map(tell).collect()
+    broken(before, after, is_pushed).map(tell).collect()
 }
 
 /// Appends one checked set, unless the log holds it as it stands.

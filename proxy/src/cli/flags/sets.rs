@@ -41,8 +41,13 @@ impl Sets {
 
     /// Puts a set in the place of the one of its name.
     pub(super) fn replace(&mut self, set: Arc<FlagSet>) {
-        self.sets.retain(|other| other.id != set.id);
+        self.remove(&set.id);
         self.sets.push(set);
+    }
+
+    /// Takes out the set of this name.
+    pub(super) fn remove(&mut self, name: &str) {
+        self.sets.retain(|other| *other.id != *name);
     }
 
     /// All of them, as a proxy would have them.

@@ -25,8 +25,8 @@ use tokio::sync::{Semaphore, watch};
 use crate::admin::AdminService;
 use crate::config::{
     AccessLog, Admin, AnonymousCookie, AttributeSource, Canary, Config, Content, Context,
-    FileSource, Form, Geo, HeaderSource, Health, KeySource, Limits, Present, Route, Shutdown,
-    Source, Startup, Upstream,
+    Decisions, FileSource, Form, Geo, HeaderSource, Health, KeySource, Limits, Present, Route,
+    Shutdown, Source, Startup, Upstream,
 };
 use crate::edge::{BoundListener, DrainSignal, Edge, EdgeService, Stop, server_settings};
 use crate::overrides::InForce;
@@ -228,6 +228,7 @@ fn state(config: &Config) -> State {
         revision: HeaderValue::from_static(REVISION),
         sets: Vec::new(),
         override_list: Vec::new(),
+        known: Box::default(),
         refused: Vec::new(),
         conflicts: Vec::new(),
     }
@@ -377,6 +378,9 @@ impl World {
             },
             upstreams: BTreeMap::from([("stable".to_owned(), upstream(&[stable.address]))]),
             routes,
+            decisions: Decisions {
+                cache_bytes: 1 << 20,
+            },
             limits: Limits {
                 connections: 1000,
                 head_timeout: Duration::from_secs(10),

@@ -65,7 +65,7 @@ impl<'s> Node<'s> {
                     "there is no flag {:?}, which {:?} requires",
                     requires.key, flag.key
                 );
-                let help = match found.nearest(&requires.key, flags) {
+                let help = match found.nearest(&requires.key, flag, flags) {
                     Some(nearest) => format!("did you mean {nearest:?}?"),
                     None => "define it, or take it out; look at all flag sets together".to_owned(),
                 };
@@ -81,7 +81,13 @@ impl<'s> Node<'s> {
 
     fn want(&mut self, requires: &Requires, target: &Flag, index: FlagIndex, found: &mut Found) {
         let mut wanted = Vec::with_capacity(requires.variants.len());
-        let why = |name: &str| format!("{:?} has no variant {name:?}", target.key);
+        // Told where the target's set is changed, too, to someone who does not know who requires it.
+        let why = |name: &str| {
+            format!(
+                "{:?} has no variant {name:?}, which {:?} requires",
+                target.key, self.flag.key
+            )
+        };
         for (place, name) in requires.variants.iter().enumerate() {
             if let Some(variant) = target.variant(name) {
                 wanted.push(variant);

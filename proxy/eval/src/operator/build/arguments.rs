@@ -62,6 +62,21 @@ pub(super) const KNOWN: [(&str, Arity); 39] = [
     ("fractional", Arity::List(1, ANY)),
 ];
 
+/// Whether there is an operator of this name.
+pub(crate) fn is_operator(name: &str) -> bool {
+    KNOWN.iter().any(|(known, _)| *known == name)
+}
+
+/// What is wrong with the number of arguments of an operator.
+pub(crate) fn complaint(operator: &str, argument: &Json) -> Option<String> {
+    let (_, arity) = KNOWN.iter().find(|(known, _)| *known == operator)?;
+    match arity {
+        Arity::List(..) | Arity::Unary => check(operator, *arity, argument),
+        Arity::Own | Arity::Instead(_) | Arity::Idle => None,
+    }
+    .map(|(message, _)| message)
+}
+
 /// What is wrong with the number of arguments, and what to do.
 pub(super) fn check(operator: &str, arity: Arity, argument: &Json) -> Option<(String, String)> {
     let given = match argument {

@@ -33,7 +33,11 @@ impl Walk<'_> {
             // Without an expression there is nothing to do.
             _ => {
                 let nothing = kind.of_nothing().to_json();
-                return self.expr(Op::Literal(nothing.unwrap_or(Json::Null)));
+                let nothing = self.expr(Op::Literal(nothing.unwrap_or(Json::Null)));
+                return Expr {
+                    folded: true,
+                    ..nothing
+                };
             }
         };
         if let Op::Fault(_) = items.op {

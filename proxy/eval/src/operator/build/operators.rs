@@ -3,7 +3,6 @@
 use serde_json::Value as Json;
 
 use super::arguments::{self, Arity, KNOWN};
-use super::bounds::OPERATOR_BYTES;
 use super::{Walk, all_or_fault, fold, literal, substituted};
 use crate::code;
 use crate::context::AttributeId;
@@ -11,7 +10,6 @@ use crate::operator::{
     Arithmetic, Expr, Fault, Fractional, LoopKind, Members, Op, Relation, Strings, Within,
 };
 use crate::problem::Severity;
-use crate::room::text_bytes;
 
 /// What a `fractional` takes besides: itself, and what is known of its entries beforehand.
 const FRACTIONAL_BYTES: usize = size_of::<Fractional>();
@@ -26,56 +24,50 @@ impl Walk<'_> {
             }
             walk.place.push_key(operator);
             walk.site.push_key(operator);
-            let known = KNOWN.iter().find(|(known, _)| *known == operator);
-            let Some((_, arity)) = known else {
-                if walk.reports(Severity::Flag) {
-                    let problem = walk.problem(format!("there is no operator {operator:?}"));
-                    let names = KNOWN.iter().map(|(known, _)| *known);
-                    walk.report(
-                        problem
-                            .code(code::UNKNOWN_OPERATOR)
-                            .suggest(operator, names),
-                    );
-                }
-                let fault = match operator.split_once('.') {
-                    // flagd looks for an operator inside another, and that fails in its own way.
-                    Some((first, _)) if is_eager(first) => Fault::NotAnOperator,
-                    _ => Fault::Parse,
-                };
-                return walk.unevaluable(argument, fault);
-            };
-            let shape = substituted(walk.with.evaluators, argument);
-            if let Some((message, help)) = arguments::check(operator, *arity, shape) {
-                let severity = match arity {
-                    Arity::Idle => Severity::Warning,
-                    _ => Severity::Flag,
-                };
-                if walk.reports(severity) {
-                    let mut problem = walk.problem(message);
-                    if severity == Severity::Warning {
-                        problem.severity = severity;
-                        problem.code = code::DOUBTFUL;
-                    }
-                    walk.report(problem.help(help));
-                }
-            }
-            let place = text_bytes(walk.site.as_str());
-            if !walk.with.room.take(OPERATOR_BYTES + place) {
-                return walk.expr(Op::Fault(Fault::Parse));
-            }
-            let outer = walk.here;
-            let here = u32::try_from(walk.sites.len()).expect("the number of sites is bounded");
-            walk.sites.push(walk.site.as_str().into());
-            walk.here = here;
-            let expr = if let Some(kind) = LoopKind::from_name(operator) {
-                walk.loop_over(kind, argument)
-            } else {
-                let arguments = walk.arguments(argument);
-                walk.compile(operator, arguments)
-            };
-            walk.here = outer;
-            expr
+            walk.operator_here(|walk| walk.operator(operator, argument))
         })
+    }
+
+    /// The walk stands at the operator's arguments.
+    fn operator(&mut self, operator: &str, argument: &Json) -> Expr {
+        let known = KNOWN.iter().find(|(known, _)| *known == operator);
+        let Some((_, arity)) = known else {
+            if self.reports(Severity::Flag) {
+                let problem = self.problem(format!("there is no operator {operator:?}"));
+                let names = KNOWN.iter().map(|(known, _)| *known);
+                self.report(
+                    problem
+                        .code(code::UNKNOWN_OPERATOR)
+                        .suggest(operator, names),
+                );
+            }
+            let fault = match operator.split_once('.') {
+                // flagd looks for an operator inside another, and that fails in its own way.
+                Some((first, _)) if is_eager(first) => Fault::NotAnOperator,
+                _ => Fault::Parse,
+            };
+            return self.unevaluable(argument, fault);
+        };
+        let shape = substituted(self.with.evaluators, argument);
+        if let Some((message, help)) = arguments::check(operator, *arity, shape) {
+            let severity = match arity {
+                Arity::Idle => Severity::Warning,
+                _ => Severity::Flag,
+            };
+            if self.reports(severity) {
+                let mut problem = self.problem(message);
+                if severity == Severity::Warning {
+                    problem.severity = severity;
+                    problem.code = code::DOUBTFUL;
+                }
+                self.report(problem.help(help));
+            }
+        }
+        if let Some(kind) = LoopKind::from_name(operator) {
+            return self.loop_over(kind, argument);
+        }
+        let arguments = self.arguments(argument);
+        self.compile(operator, arguments)
     }
 
     /// The arguments of an operator: one that stands alone is a list of one, unless it refers to a list.
@@ -221,6 +213,7 @@ impl Walk<'_> {
         let may_fail = may_fail(&op);
         let mut expr = self.expr(op);
         expr.fallible |= fallible || may_fail;
+        expr.folded = matches!(expr.op, Op::Literal(_));
         // What is left is ignored, though not before it was evaluated.
         let mut all: Vec<Expr> = arguments
             .rest
@@ -293,7 +286,7 @@ fn order(relation: Relation, arguments: &mut Arguments) -> Op {
 fn membership(arguments: &mut Arguments) -> Op {
     let needle = Box::new(arguments.next());
     let haystack = arguments.next();
-    let Expr { op, site, fallible } = haystack;
+    let Expr { op, fallible, .. } = haystack;
     match op {
         Op::Literal(Json::Array(items)) if items.iter().all(Json::is_string) => {
             let strings = items
@@ -314,7 +307,7 @@ fn membership(arguments: &mut Arguments) -> Op {
         Op::List(items) if !fallible => Op::InItems { needle, items },
         op => Op::In {
             needle,
-            haystack: Box::new(Expr { op, site, fallible }),
+            haystack: Box::new(Expr { op, ..haystack }),
         },
     }
 }
@@ -331,6 +324,7 @@ impl Arguments {
             op: Op::Literal(Json::Null),
             site: self.fill,
             fallible: false,
+            folded: false,
         })
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use super::{found, no_unit};
+use super::found;
 use crate::bucketing::{MAX_TOTAL_WEIGHT, bucket};
 use crate::operator::{Expr, Fault, Op, Operand, Scope, Tracer, run};
 
@@ -30,11 +30,12 @@ pub(super) enum Entry {
 
 impl Entry {
     pub(super) fn new(expr: Expr) -> Self {
-        let Expr { op, site, fallible } = expr;
+        let Expr { op, site, .. } = expr;
         let literal = |item| Expr {
             op: Op::Literal(item),
             site,
             fallible: false,
+            folded: false,
         };
         let mut items: Vec<Expr> = match op {
             Op::List(items) if matches!(items.len(), 1 | 2) => items.into_vec(),
@@ -42,7 +43,7 @@ impl Entry {
                 items.into_iter().map(literal).collect()
             }
             Op::Literal(_) => return Self::Invalid,
-            op => return Self::Computed(Expr { op, site, fallible }),
+            op => return Self::Computed(Expr { op, ..expr }),
         };
         let weight = if items.len() == 2 { items.pop() } else { None };
         match items.pop() {
@@ -213,7 +214,6 @@ impl Shares {
             return Ok(Operand::Null);
         };
         let Some(hash) = hash else {
-            tracer.note(no_unit);
             return Ok(Operand::Null);
         };
         let bucket = bucket(hash, total);

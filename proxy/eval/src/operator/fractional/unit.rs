@@ -104,6 +104,20 @@ impl Unit {
         }
     }
 
+    /// Why there is nothing to hash, for people; `first` as [`Unit::hash`] found it.
+    pub(super) fn without_hash(&self, first: Option<Operand<'_>>) -> String {
+        let why = match &self.kind {
+            Kind::Short(_) => "there is no targeting key",
+            Kind::Other(_) if first.is_some() => "there is no targeting key",
+            Kind::Other(other) => match (&**other, self.bucketing) {
+                (Other::Inside { value: None, .. }, _) => "there is no targeting key in the item",
+                (_, Bucketing::V2) => "the first argument is neither a text to hash nor an entry",
+                (_, Bucketing::V3) => "the bucketing value is null",
+            },
+        };
+        why.to_owned()
+    }
+
     #[inline]
     fn short_hash(&self, prefix: &Murmur, scope: &Scope<'_>) -> Result<Option<u32>, Fault> {
         let key = scope.context.targeting_key().filter(|key| !key.is_empty());

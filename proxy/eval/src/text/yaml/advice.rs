@@ -1,7 +1,9 @@
 //! What to do about text that is not YAML: the parser's own words name its rules, not the mistake.
 
+use crate::text::{Wrong, wrong};
+
 /// The parser's finding, and what to do.
-pub(super) fn advise(info: &str) -> String {
+pub(super) fn advise(info: &str) -> Wrong {
     let has = |word: &str| info.contains(word);
     let advice = if has("tabs ") || has(" tab") && !has("tag") {
         "YAML is never indented with tabs: replace the tab by spaces, here or on the next line"
@@ -40,5 +42,5 @@ pub(super) fn advise(info: &str) -> String {
     } else {
         "quote the value here, and compare the indentation with the lines around it"
     };
-    format!("this is not YAML: {info}; {advice}")
+    wrong(format!("this is not YAML: {info}"), advice)
 }

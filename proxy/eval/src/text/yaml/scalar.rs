@@ -7,7 +7,7 @@ use serde_json::{Number, Value};
 
 use super::refuse;
 use crate::operator::shorten;
-use crate::text::{Location, SyntaxError};
+use crate::text::{Location, SyntaxError, wrong};
 
 pub(super) fn check_tag(
     tag: Option<&Tag>,
@@ -17,9 +17,9 @@ pub(super) fn check_tag(
     match tag {
         Some(tag) if !(tag.is_yaml_core_schema() && tag.suffix == expected) => refuse(
             at,
-            format!(
-                "the tag {} is not one of YAML's core schema: remove it",
-                shown(tag)
+            wrong(
+                format!("the tag {} is not one of YAML's core schema", shown(tag)),
+                "remove it",
             ),
         ),
         _ => Ok(()),
@@ -59,7 +59,10 @@ pub(super) fn resolve(
     } else {
         refuse(
             at,
-            format!("the tag {} does not fit this value: remove it", shown(tag)),
+            wrong(
+                format!("the tag {} does not fit this value", shown(tag)),
+                "remove it",
+            ),
         )
     }
 }
@@ -81,7 +84,10 @@ fn plain(text: Cow<'_, str>, at: Location) -> Result<Value, SyntaxError> {
     if matches!(unsigned, ".inf" | ".Inf" | ".INF") || matches!(&*text, ".nan" | ".NaN" | ".NAN") {
         return refuse(
             at,
-            format!("{text} is not a number that JSON can say: write a finite one"),
+            wrong(
+                format!("{text} is not a number that JSON can say"),
+                "write a finite one",
+            ),
         );
     }
     if !unsigned.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
@@ -94,12 +100,17 @@ fn plain(text: Cow<'_, str>, at: Location) -> Result<Value, SyntaxError> {
         Some(number) => Ok(Value::Number(number)),
         None => refuse(
             at,
-            format!(
-                "{} is too large for a number: quote it, or write a smaller one",
-                shorten(&text)
+            wrong(
+                format!("{} is too large for a number", shorten(&text)),
+                "quote it, or write a smaller one",
             ),
         ),
     }
+}
+
+/// What a scalar without quotes and tag says; `None` where that is nothing that can be read.
+pub(crate) fn plain_scalar(text: &str) -> Option<Value> {
+    plain(Cow::Borrowed(text), Location::START).ok()
 }
 
 /// Integers in decimal, octal (`0o`) and hexadecimal (`0x`), and floats. `unsigned` is without sign.
