@@ -159,11 +159,21 @@ impl Findings {
 
     /// Whether one more part may be looked at.
     fn step(&mut self) -> bool {
-        self.steps += 1;
-        if self.steps == MAX_LINT_STEPS + 1 {
+        self.take_steps(1);
+        self.has_steps()
+    }
+
+    fn has_steps(&self) -> bool {
+        self.steps <= MAX_LINT_STEPS
+    }
+
+    /// Counts what takes as long as looking at so many parts.
+    fn take_steps(&mut self, steps: usize) {
+        let had = self.has_steps();
+        self.steps += steps;
+        if had && !self.has_steps() {
             self.too_large();
         }
-        self.steps <= MAX_LINT_STEPS
     }
 
     fn too_large(&mut self) {
