@@ -237,20 +237,29 @@ pub(crate) fn number(rng: &mut Rng) -> Json {
         ])),
         97 => json!(rng.pick(&[1e20, 1e21, -1e100, 1e300, 5e-324, 1e-10])),
         _ => {
-            const BEYOND: [&str; 9] = [
+            const BEYOND: [&str; 5] = [
                 "9007199254740992",
-                "9007199254740993",
-                "-9007199254740993",
-                "9223372036854775808",
-                "18446744073709551615",
                 "18446744073709551616",
                 "-9223372036854775809",
                 "1000000000000000000000000000000",
                 "-0",
             ];
-            exactly(rng.pick(&BEYOND))
+            match rng.below(9) {
+                0..=4 => exactly(rng.pick(&BEYOND)),
+                _ => integer_beyond_double(rng),
+            }
         }
     }
+}
+
+/// Within 64 bits, and no double.
+pub(crate) fn integer_beyond_double(rng: &mut Rng) -> Json {
+    exactly(rng.pick(&[
+        "9007199254740993",
+        "-9007199254740993",
+        "9223372036854775808",
+        "18446744073709551615",
+    ]))
 }
 
 fn list(rng: &mut Rng, depth: usize) -> Json {

@@ -4,6 +4,7 @@ use serde_json::Value as Json;
 
 use super::{Case, Class};
 use crate::oracle::Official;
+use crate::values::exactly;
 
 const PYTHON: &[Official] = &[Official::PythonV3, Official::PythonV2];
 
@@ -39,16 +40,21 @@ pub(super) const CLASSES: &[Class] = &[
 ];
 
 /// A float without a fraction is an integer here: as a text, where it is -0 or has 16 digits or more,
-/// and in what is computed of it, where that is 0 or beyond 2^53.
+/// and in what is computed of it, where that is 0 or beyond 2^53, or it is computed with an integer that
+/// is. What is read from a text is a float here, too, but not what is computed of it. And `-0`, an integer
+/// to Python, is a float.
 fn integral_float(case: &Case<'_>) -> bool {
     const BEYOND: f64 = 9_007_199_254_740_992.0;
     let float = |value: &Json| {
         let number = value.as_number().filter(|number| number.is_f64())?;
         number.as_f64().filter(|float| float.fract() == 0.0)
     };
+    let negative_zero = |value: &Json| *value == exactly("-0");
+    let negative_zero = any(case.tree, &negative_zero) || any(&case.ask.context, &negative_zero);
     let odd_as_text = |value: &Json| {
-        float(value)
-            .is_some_and(|float| float.abs() >= 1e15 || (float == 0.0 && float.is_sign_negative()))
+        let float = float(value);
+        float.is_some_and(|float| float.abs() >= 1e15 || (float == 0.0 && float.is_sign_negative()))
+            || (negative_zero && value.as_i64() == Some(0))
     };
     let as_text = |step: &crate::answer::Step| {
         [
@@ -58,11 +64,18 @@ fn integral_float(case: &Case<'_>) -> bool {
             && step.args.iter().any(|arg| any(arg, &odd_as_text))
     };
     let computed = |step: &crate::answer::Step| {
-        let from_float = |arg: &Json| float(arg).is_some() || arg.is_string() || arg.is_array();
+        let from_float = |arg: &Json| any(arg, &|value| float(value).is_some());
+        let is_beyond = |number: f64| number.abs() >= BEYOND;
+        let with_beyond = |arg: &Json| {
+            any(arg, &|value| {
+                !value.is_f64() && value.as_f64().is_some_and(is_beyond)
+            })
+        };
         let result = step.result.as_ref().and_then(Json::as_f64);
         ["+", "-", "*", "/", "%", "min", "max"].contains(&step.op.as_str())
             && (step.op == "/" || step.args.iter().any(from_float))
-            && result.is_some_and(|result| result == 0.0 || result.abs() >= BEYOND)
+            && (result.is_some_and(|result| result == 0.0 || is_beyond(result))
+                || step.args.iter().any(with_beyond))
     };
     case.trace
         .iter()

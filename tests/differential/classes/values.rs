@@ -210,10 +210,13 @@ fn utf_16(case: &Case<'_>) -> bool {
 }
 
 /// A loop over what is no list has no items in Python; in JavaScript it fails, or, where the value is
-/// not truthy, `all` is true.
+/// not truthy, `all` is true; and a constant text has its characters.
 fn loop_over_other_than_list(case: &Case<'_>) -> bool {
     case.steps(&LOOPS).any(|step| {
-        !matches!(step.args.first(), Some(Json::Array(_))) && (case.they_fail() || step.op == "all")
+        let over_text = matches!(step.args.first(), Some(Json::String(_)));
+        let over_characters = over_text && ["some", "none"].contains(&step.op.as_str());
+        !matches!(step.args.first(), Some(Json::Array(_)))
+            && (case.they_fail() || step.op == "all" || over_characters)
     })
 }
 

@@ -212,6 +212,7 @@ impl Rules<'_> {
                 let arguments = (0..length).map(|_| self.of(Kind::Number)).collect();
                 self.operation(operator, arguments)
             }
+            4 if self.rng.oddly(20) => self.with_numeric_text(),
             4..=6 => {
                 let operator = self.rng.pick(&["/", "%"]);
                 let arguments = vec![self.of(Kind::Number), self.of(Kind::Number)];
@@ -225,6 +226,36 @@ impl Rules<'_> {
             }
             _ => self.reduce(Kind::Number),
         }
+    }
+
+    /// Of an integer, which may be beyond what a double holds, and of a number that is a text.
+    fn with_numeric_text(&mut self) -> Json {
+        let operator = self.rng.pick(&["+", "-", "*", "/", "%", "%", "min", "max"]);
+        let text = json!(self.rng.pick(&[
+            "12",
+            "3",
+            "-7",
+            " 2 ",
+            "0.5",
+            "1e3",
+            "0",
+            "9007199254740993"
+        ]));
+        let text = if self.rng.percent(20) {
+            json!([text])
+        } else {
+            text
+        };
+        let integer = if self.rng.percent(60) {
+            values::integer_beyond_double(self.rng)
+        } else {
+            self.of(Kind::Number)
+        };
+        let mut arguments = vec![integer, text];
+        if self.rng.percent(40) {
+            arguments.swap(0, 1);
+        }
+        self.operation(operator, arguments)
     }
 
     pub(super) fn text(&mut self) -> Json {

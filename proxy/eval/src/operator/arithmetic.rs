@@ -1,7 +1,7 @@
 //! `+`, `-`, `*`, `/`, `%`, `min` and `max`.
 //!
-//! Integers are exact as far as 64 bits go. Where one operand or the result is no such integer, they
-//! are doubles. Nothing overflows: what is too large is infinite.
+//! Integers are exact as far as 64 bits go. Where one operand or the result is no such integer, or one
+//! operand is read from a text, they are doubles. Nothing overflows: what is too large is infinite.
 
 use serde_json::Value as Json;
 
@@ -108,7 +108,7 @@ fn extreme<'a, T: Tracer>(
 
 fn operand<'a>(number: Number, scope: &Scope<'a>) -> Operand<'a> {
     match number.normal() {
-        Number::Float(value) => Operand::Number(value),
+        Number::Float(value) | Number::Inexact(value) => Operand::Number(value),
         Number::Integer(value) => {
             let number = match (i64::try_from(value), u64::try_from(value)) {
                 (Ok(value), _) => value.into(),
@@ -125,6 +125,7 @@ impl Number {
     fn to_integer(self) -> Option<i128> {
         match self {
             Self::Integer(value) => Some(value),
+            Self::Inexact(_) => None,
             Self::Float(value) => {
                 let negative_zero = value == 0.0 && value.is_sign_negative();
                 #[allow(clippy::cast_possible_truncation)] // Integral and in range.
@@ -144,6 +145,10 @@ impl Number {
             Self::Integer(value) if !BITS_64.contains(&value) => Self::Float(value as f64),
             other => other,
         }
+    }
+
+    fn is_inexact(self) -> bool {
+        matches!(self, Self::Inexact(_))
     }
 }
 
@@ -165,7 +170,14 @@ fn combine(
         .and_then(|(a, b)| exact(a, b));
     match exact {
         Some(result) => Number::Integer(result).normal(),
-        None => Number::Float(rounded(a.to_float(), b.to_float())),
+        None => {
+            let result = rounded(a.to_float(), b.to_float());
+            if a.is_inexact() || b.is_inexact() {
+                Number::Inexact(result)
+            } else {
+                Number::Float(result)
+            }
+        }
     }
 }
 

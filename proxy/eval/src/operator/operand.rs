@@ -18,7 +18,8 @@
 //! | the third argument of `reduce` | a constant, never evaluated | evaluated |
 //!
 //! A number without a fraction is an integer, whoever wrote it (`10.0`) or computed it (`{"/": [20, 2]}`);
-//! Python tells the two apart. Integers are exact as far as 64 bits go; beyond, they are doubles.
+//! Python tells the two apart. Integers are exact as far as 64 bits go; beyond, they are doubles. So is a
+//! number that is read from a text, and what is computed of it.
 
 use std::fmt::Write;
 
@@ -134,27 +135,40 @@ impl<'a> Operand<'a> {
     pub(crate) fn to_number(self, steps: &Steps) -> Result<Number, Fault> {
         match self.numeric() {
             Some(number) => Ok(number),
-            None => Ok(self
-                .to_numeric(steps)?
-                .numeric()
-                .unwrap_or(Number::Float(f64::NAN))),
+            None => self.read_number(steps),
         }
     }
 
-    /// The same as an operand, where a boolean stays one. An array of one item counts as that item.
-    pub(crate) fn to_numeric(mut self, steps: &Steps) -> Result<Self, Fault> {
+    /// Of what is neither a number nor a boolean.
+    fn read_number(self, steps: &Steps) -> Result<Number, Fault> {
+        let alone = self.alone(steps)?;
+        let number = alone.to_numeric(steps)?.numeric();
+        Ok(match (alone, number) {
+            (Self::Str(_), Some(number)) => Number::Inexact(number.to_float()),
+            (_, number) => number.unwrap_or(Number::Float(f64::NAN)),
+        })
+    }
+
+    /// The one item of an array counts as the array, however deep.
+    fn alone(mut self, steps: &Steps) -> Result<Self, Fault> {
         while let Some(items) = self.items().filter(|items| items.len() == 1) {
             steps.take(1)?;
             self = items.get(0);
         }
-        Ok(match self {
+        Ok(self)
+    }
+
+    /// The same as an operand, where a boolean stays one.
+    pub(crate) fn to_numeric(self, steps: &Steps) -> Result<Self, Fault> {
+        let alone = self.alone(steps)?;
+        Ok(match alone {
             number if number.numeric().is_some() => number,
             Self::Null => Self::Number(0.0),
             Self::Str(text) => {
                 steps.read_number(text)?;
                 Self::Number(text::parse_number(text))
             }
-            _ if self.items().is_some_and(|items| items.len() == 0) => Self::Number(0.0),
+            _ if alone.items().is_some_and(|items| items.len() == 0) => Self::Number(0.0),
             _ => Self::Number(f64::NAN),
         })
     }
@@ -293,9 +307,12 @@ impl<'a> Iterator for ItemsIter<'a> {
 /// A number, without loss.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Number {
+    /// Where it has no fraction, it counts as an integer.
     Float(f64),
     /// Beyond what a double holds, and within 64 bits.
     Integer(i128),
+    /// Read from a text, or computed of that: a double, and what is computed of it is one, too.
+    Inexact(f64),
 }
 
 impl Number {
@@ -303,7 +320,7 @@ impl Number {
     #[allow(clippy::cast_precision_loss)] // That is what it is for.
     pub(crate) fn to_float(self) -> f64 {
         match self {
-            Self::Float(value) => value,
+            Self::Float(value) | Self::Inexact(value) => value,
             Self::Integer(value) => value as f64,
         }
     }
@@ -318,12 +335,12 @@ impl PartialEq for Number {
 impl PartialOrd for Number {
     fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
         match (*self, *other) {
-            (Self::Float(a), Self::Float(b)) => a.partial_cmp(&b),
             (Self::Integer(a), Self::Integer(b)) => Some(a.cmp(&b)),
-            (Self::Integer(a), Self::Float(b)) => compare_mixed(a, b),
-            (Self::Float(a), Self::Integer(b)) => {
-                compare_mixed(b, a).map(std::cmp::Ordering::reverse)
+            (Self::Integer(a), b) => compare_mixed(a, b.to_float()),
+            (a, Self::Integer(b)) => {
+                compare_mixed(b, a.to_float()).map(std::cmp::Ordering::reverse)
             }
+            (a, b) => a.to_float().partial_cmp(&b.to_float()),
         }
     }
 }
