@@ -203,9 +203,20 @@ fn value(rng: &mut Rng, kind: ValueType) -> Json {
     match kind {
         ValueType::Boolean => Json::Bool(rng.percent(50)),
         ValueType::String => Json::String(values::string(rng)),
+        ValueType::Integer if rng.below(40) == 0 => values::integer_beyond_double(rng),
         ValueType::Integer => json!(i64::try_from(rng.below(2_000)).expect("small") - 1_000),
         ValueType::Float => {
-            const FLOATS: [f64; 7] = [0.5, -1.25, 10.0, -0.0, 1e-7, 1.0, 9_007_199_254_740_991.0];
+            const FLOATS: [f64; 9] = [
+                0.5,
+                -1.25,
+                10.0,
+                -0.0,
+                1e-7,
+                1.0,
+                9_007_199_254_740_991.0,
+                1e300,
+                -5e-324,
+            ];
             json!(rng.pick(&FLOATS))
         }
         ValueType::Object => values::of_kind(rng, Kind::Object, 2),

@@ -202,11 +202,21 @@ fn a_flag_needs_a_state_and_variants() {
         &variants("{ a: 9007199254740991, b: -9007199254740991 }"),
         &[],
     );
+    let unsafe_integer = |number: &str| {
+        check(
+            &variants(&format!("{{ a: {number} }}")),
+            &[&format!(
+                "warning /flags/f/variants/a 1:43 {number} is an integer that not every language holds without loss"
+            )],
+        );
+    };
+    unsafe_integer("9007199254740992");
+    unsafe_integer("-9223372036854775808");
+    unsafe_integer("18446744073709551615");
+    // Whoever reads these has doubles.
     check(
-        &variants("{ a: 9007199254740992 }"),
-        &[
-            "document /flags/f/variants/a 1:43 9007199254740992 is beyond what every language holds without loss",
-        ],
+        &variants("{ a: 1e300, b: -1e300, c: 9007199254740993.0 }"),
+        &[],
     );
 }
 

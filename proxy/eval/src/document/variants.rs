@@ -9,10 +9,10 @@ use super::{kind, refusal};
 use crate::flag::Variant;
 use crate::limits::MAX_VARIANTS;
 use crate::pointer::join_pointer;
-use crate::problem::Problems;
+use crate::problem::{Problem, Problems, Severity};
 
-/// flagd's bound for numbers, in both directions: what every language holds without loss.
-const MAX_SAFE_NUMBER: f64 = 9_007_199_254_740_991.0;
+/// Integers are doubles in some languages, which hold all of them up to here, in both directions.
+const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
 
 /// The variants of the flag at `flag_path`, in order of name.
 pub(super) fn decode(
@@ -105,18 +105,15 @@ fn check(
     if let Value::Number(number) = value
         && !is_safe(number)
     {
+        let message = format!("{number} is an integer that not every language holds without loss");
         problems.push(
-            refusal(
-                path,
-                format!("{number} is beyond what every language holds without loss"),
-            )
-            .help("stay within 2^53 - 1 in both directions, or use strings"),
+            Problem::new(Severity::Warning, path, message)
+                .help("stay within 2^53 - 1 in both directions, or use strings"),
         );
     }
 }
 
 fn is_safe(number: &Number) -> bool {
-    number
-        .as_f64()
-        .is_some_and(|number| number.abs() <= MAX_SAFE_NUMBER)
+    let magnitude = number.as_u64().or(number.as_i64().map(i64::unsigned_abs));
+    magnitude.is_none_or(|magnitude| magnitude <= MAX_SAFE_INTEGER)
 }
