@@ -57,6 +57,8 @@ codes! {
     INVALID_LIFECYCLE = "invalid-lifecycle", Warning, "The owner, purpose, stage or last day of a flag cannot be read.";
     NO_OWNER = "no-owner", Warning, "A flag names nobody to ask.";
     UNKNOWN_KEY = "unknown-key", Warning, "A key that nobody reads looks like one that is read.";
+    UNPORTABLE = "unportable", Warning, "A set has a form that not every official evaluator takes.";
+    CONTROL_CHARACTER = "control-character", Warning, "The name of a flag, a variant or an evaluator has a control character in it.";
     AMBIGUOUS_YAML = "ambiguous-yaml", Warning, "An unquoted word means something else to readers of YAML 1.1.";
     DOUBTFUL = "doubtful", Warning, "Something is served as it is, and is likely not what is meant.";
     TOO_LARGE_TO_LINT = "too-large-to-lint", Warning, "The rules are too large to be examined in full.";

@@ -17,6 +17,7 @@ mod fractional;
 mod keys;
 mod life;
 mod part;
+mod portable;
 mod reach;
 mod reads;
 mod results;
@@ -60,10 +61,12 @@ pub fn document(document: &Value, world: &World<'_>) -> Vec<Problem> {
     };
     let mut findings = Findings::default();
     keys::top_level(document, &mut findings);
+    portable::forms(document, &mut findings);
     life::document(document, &decoded.flags, world, &mut findings);
 
     let none = Map::new();
     let evaluators = Evaluators::new(decoded.evaluators.as_deref().unwrap_or(&none));
+    portable::names(document, &decoded.flags, evaluators, &mut findings);
     let rules: Vec<Rule<'_>> = decoded.flags.iter().filter_map(Rule::of).collect();
     let reach = reach::document(document, &rules, evaluators, &mut findings);
     walk::rules(&rules, evaluators, world, &mut findings);

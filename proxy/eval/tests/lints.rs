@@ -306,6 +306,51 @@ fn top_level_keys_that_look_like_known_ones() {
     }
 }
 
+/// `openfeature-flagd-core` refuses both; `@openfeature/flagd-core` finds no flag in a list.
+#[test]
+fn forms_that_not_every_evaluator_takes() {
+    let mut document = set(&Value::Null, &json!({}));
+    let mut flag = document["flags"]["a"].take();
+    flag["key"] = json!("a");
+    document["flags"] = json!({ "a": flag });
+    assert_eq!(lint(&document), ["unportable /flags/a/key"]);
+    document["flags"] = json!([flag]);
+    assert_eq!(lint(&document), ["unportable /flags"]);
+    let set = Compiler::new().compile("a", &document).expect("it is read");
+    assert!(set.problems.is_empty(), "{:?}", set.problems);
+}
+
+#[test]
+fn names_have_no_control_characters() {
+    let named = |name: &str| {
+        let evaluators = json!({ name: { "if": [{ "var": "x" }, "on"] } });
+        let mut document = set(&json!({ "$ref": name }), &evaluators);
+        document["flags"]["a"]["variants"][name] = json!(true);
+        document["flags"][name] = document["flags"]["a"].clone();
+        document["flags"]["a"]["variants"] = json!({ "on": true, "off": false });
+        document
+    };
+    for name in ["\0", "\n", "a\u{1f}", "\u{7f}b", "\u{85}", "\u{9f}"] {
+        let mut expected = [
+            format!("control-character /$evaluators/{name}"),
+            format!("control-character /flags/{name}"),
+            format!("control-character /flags/{name}/variants/{name}"),
+        ];
+        expected.sort();
+        assert_eq!(lint(&named(name)), expected, "{name:?}");
+    }
+    // Neither blanks nor letters of anywhere.
+    for name in ["a b", "\u{a0}", "é", "日本", "👍"] {
+        assert_eq!(lint(&named(name)), NOTHING, "{name:?}");
+    }
+    let mut document = set(&Value::Null, &json!({}));
+    let mut flag = document["flags"]["a"].take();
+    flag["key"] = json!("a\t");
+    document["flags"] = json!([flag]);
+    let expected = ["control-character /flags/0/key", "unportable /flags"];
+    assert_eq!(lint(&document), expected);
+}
+
 #[test]
 fn words_that_yaml_1_1_reads_otherwise() {
     for (text, expected) in [
