@@ -59,6 +59,7 @@ pub fn document(document: &Value, world: &World<'_>) -> Vec<Problem> {
     };
     let mut findings = Findings::default();
     keys::top_level(document, &mut findings);
+    keys::metadata(&decoded.metadata, &decoded.flags, &mut findings);
     life::document(document, &decoded.flags, world, &mut findings);
 
     let none = Map::new();
