@@ -27,3 +27,4 @@ mod records;
 mod seeing;
 mod slow_clients;
 mod starting;
+mod terminal;

@@ -161,7 +161,8 @@ impl fmt::Display for Finding {
 
 /// `; did you mean …?` where one of the known words is near.
 pub fn did_you_mean<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> String {
-    nearest(word, known).map_or_else(String::new, |near| format!("; did you mean \"{near}\"?"))
+    let near = nearest(word, known).map(printable);
+    near.map_or_else(String::new, |near| format!("; did you mean \"{near}\"?"))
 }
 
 /// The nearest of the known words, when one is near enough to be what was meant.
