@@ -20,6 +20,7 @@ mod hostile;
 mod leaving;
 mod local_overrides;
 mod long;
+mod odd_files;
 mod outage;
 mod overrides;
 mod push;

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 
 use burgee_eval::text::{Location, Locations, Span, SyntaxError};
 use burgee_eval::{Problem, Severity};
+use serde::Serializer;
 
 use crate::printable::printable;
 
@@ -27,6 +28,7 @@ pub(crate) use sarif::sarif;
 #[serde(rename_all = "camelCase")]
 pub struct Finding {
     /// The file, as the user named it.
+    #[serde(serialize_with = "shown")]
     pub file: PathBuf,
     /// From 1; 0 where the file could not be read at all.
     pub line: u32,
@@ -127,6 +129,11 @@ impl Finding {
             ..Self::at(file, locations.span(&problem.path), problem.code, message)
         }
     }
+}
+
+/// A path for JSON, which has text only: what is not UTF-8 in it becomes U+FFFD.
+pub(crate) fn shown<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&path.to_string_lossy())
 }
 
 /// Gives the findings of one file the parts of its text that they are about.

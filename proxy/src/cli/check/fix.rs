@@ -10,14 +10,15 @@ use burgee_eval::fix::pin_bucketing;
 use serde::Serialize;
 use tempfile::NamedTempFile;
 
-use crate::finding::Finding;
 use crate::finding::code::CANNOT_FIX;
+use crate::finding::{Finding, shown};
 use crate::flag_files::FlagFile;
 use crate::printable::printable;
 
 /// What became of one file.
 #[derive(Debug, Serialize)]
 pub(super) struct Fix {
+    #[serde(serialize_with = "shown")]
     file: PathBuf,
     /// Where the pin stands; 0 where it could not be written.
     line: u32,
