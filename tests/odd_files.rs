@@ -2,6 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use burgee_tests::{Burgee, constant, flag_set, share};
@@ -96,4 +97,35 @@ async fn a_name_that_is_not_utf_8_is_told_in_every_format() {
     let outcome = check(folder.path(), &[&all[..1], &fix].concat());
     let told = outcome.succeeds().await.json()["fixed"][0]["file"].clone();
     assert_eq!(told, format!("{SHOWN}/set.json"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fix_keeps_the_mode_and_leaves_a_file_with_two_names_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (single, first, second) = ("single.json", "first.json", "second.json");
+    let path = |name: &str| folder.path().join(name);
+    let text = unpinned();
+    std::fs::write(path(single), text.replace("\"a\"", "\"b\"")).expect("a file of our own");
+    let mode = std::fs::Permissions::from_mode(0o2640);
+    std::fs::set_permissions(path(single), mode).expect("a file of our own");
+    std::fs::write(path(first), &text).expect("a file of our own");
+    std::fs::hard_link(path(first), path(second)).expect("a link");
+
+    let arguments = ["--fix", single, first].map(OsStr::new);
+    let outcome = check(folder.path(), &arguments).ends_with(1).await;
+    let told = "error[cannot-fix]: the pin was not written: the file has 2 names (hard links), \
+                and the others would keep what is there now\n--> first.json";
+    assert!(outcome.stdout.contains(told), "{outcome:?}");
+    assert!(outcome.stdout.contains("by hand"), "{outcome:?}");
+    for name in [first, second] {
+        assert_eq!(std::fs::read_to_string(path(name)).expect("a text"), text);
+    }
+    assert!(
+        outcome.stdout.contains("fixed single.json:1"),
+        "{outcome:?}"
+    );
+    let written = std::fs::read_to_string(path(single)).expect("a text");
+    assert!(written.contains("v3"), "{written}");
+    let mode = path(single).metadata().expect("metadata").permissions();
+    assert_eq!(mode.mode() & 0o7777, 0o2640);
 }
