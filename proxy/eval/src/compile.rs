@@ -8,15 +8,14 @@ use serde_json::{Map, Value};
 
 use crate::context::{AttributeId, Attributes};
 use crate::document::{self, FlagSource};
-use crate::flag::{Flag, FlagSet, Flaw, Targeting, VariantIndex};
+use crate::flag::{Flag, FlagSet, Flaw, MAX_FLAWS, Targeting, VariantIndex};
 use crate::gate::Gates;
+use crate::limits::MAX_SET_BYTES;
 use crate::operator::Names;
 use crate::operator::build::{Builder, substituted};
 use crate::pointer::{Pointer, join_pointer};
 use crate::problem::{Problem, Problems, Severity};
-
-/// What a spoiled flag's error message tells, at most.
-const MAX_FLAWS: usize = 5;
+use crate::room::{Room, flag_bytes, map_bytes, text_bytes};
 
 /// Compiles documents. One per process and writer: it numbers the attributes that rules read, and
 /// the numbers stay valid for every later snapshot.
@@ -49,25 +48,44 @@ impl Compiler {
             evaluators: Arc::new(document.evaluators.map(Cow::into_owned).unwrap_or_default()),
             metadata: &document.metadata,
         };
+        let mut room = Room::of_a_set();
+        room.take(map_bytes(&set.evaluators) + map_bytes(set.metadata));
         if problems.refuse() {
             // The rules are still read for what is wrong with them, though by a compiler aside: a
             // document that is refused numbers no attributes.
             let mut aside = Self::new();
             for source in document.flags {
-                aside.flag(source, &set, &mut problems);
+                if aside.flag(source, &set, &mut room, &mut problems).is_none() {
+                    problems.push_first(too_large());
+                    break;
+                }
             }
             return Err(problems.into_vec());
         }
-        let flags = document
+        let known = self.attributes.clone();
+        let flags: Option<Box<[Arc<Flag>]>> = document
             .flags
             .into_iter()
-            .map(|source| Arc::new(self.flag(source, &set, &mut problems)))
+            .map(|source| {
+                Some(Arc::new(self.flag(
+                    source,
+                    &set,
+                    &mut room,
+                    &mut problems,
+                )?))
+            })
             .collect();
+        let Some(flags) = flags else {
+            self.attributes = known;
+            problems.push_first(too_large());
+            return Err(problems.into_vec());
+        };
         Ok(FlagSet {
             id: Arc::clone(&set.id),
             flags,
             metadata: document.metadata,
             problems: problems.into_vec(),
+            bytes: room.taken(),
         })
     }
 
@@ -76,9 +94,22 @@ impl Compiler {
         self.attributes.clone()
     }
 
-    fn flag(&mut self, source: FlagSource<'_>, set: &Set<'_>, problems: &mut Problems) -> Flag {
+    /// `None` where there is no room for it.
+    fn flag(
+        &mut self,
+        source: FlagSource<'_>,
+        set: &Set<'_>,
+        room: &mut Room,
+        problems: &mut Problems,
+    ) -> Option<Flag> {
+        if !room.take(flag_bytes(&source, set.metadata)) {
+            return None;
+        }
         let first = problems.len();
-        let targeting = self.targeting(&source, set, problems);
+        let targeting = self.targeting(&source, set, room, problems);
+        if room.is_spent() {
+            return None;
+        }
         problems.deduplicate(first);
         let reads = reads(&targeting, &source.gates);
         let own = problems
@@ -88,7 +119,10 @@ impl Compiler {
         let own = own.map(|problem| Flaw::new(problem, set.find(&source, &problem.path)));
         let own: Vec<Flaw> = own.take(MAX_FLAWS).collect();
         let flaws = source.flaws.into_iter().chain(own).take(MAX_FLAWS);
-        let flaws = flaws.collect();
+        let flaws: Box<[Flaw]> = flaws.collect();
+        if !room.take(flaws.iter().map(Flaw::bytes).sum()) {
+            return None;
+        }
         let names = Names::new(source.variants.iter().map(|variant| &*variant.name));
         let default_variant = source.default_variant.and_then(|name| {
             let mut variants = source.variants.iter();
@@ -98,7 +132,7 @@ impl Compiler {
         });
         let mut metadata = set.metadata.clone();
         metadata.extend(source.metadata);
-        Flag {
+        Some(Flag {
             key: Arc::from(source.key),
             set: Arc::clone(&set.id),
             enabled: source.enabled,
@@ -113,13 +147,14 @@ impl Compiler {
             gates: (!source.gates.is_empty()).then(|| Box::new(source.gates)),
             targeting,
             flaws,
-        }
+        })
     }
 
     fn targeting(
         &mut self,
         source: &FlagSource<'_>,
         set: &Set<'_>,
+        room: &mut Room,
         problems: &mut Problems,
     ) -> Targeting {
         let mut place = Pointer::default();
@@ -155,14 +190,19 @@ impl Compiler {
             flag_key: source.key,
             bucketing: source.bucketing,
             problems,
+            room,
         };
-        let compiled = builder.build(place, rule);
+        let Some(compiled) = builder.build(place, rule) else {
+            return Targeting::Spoiled;
+        };
         if !source.flaws.is_empty() {
             return Targeting::Spoiled;
         }
+        let text: Box<str> = rule.to_string().into();
+        room.take(text_bytes(&text));
         Targeting::Rule {
             rule: compiled,
-            source: rule.to_string().into(),
+            source: text,
             evaluators: Arc::clone(&set.evaluators),
         }
     }
@@ -185,6 +225,16 @@ struct Set<'d> {
     /// Whether these are all there are: otherwise the document is refused for them.
     evaluators_known: bool,
     metadata: &'d Map<String, Value>,
+}
+
+/// What refuses a set for which there is no room. What comes after is not read for problems.
+fn too_large() -> Problem {
+    let message = format!(
+        "the set takes more than {} MiB of memory, with its evaluators in every rule that refers to them",
+        MAX_SET_BYTES >> 20
+    );
+    Problem::new(Severity::Document, "", message)
+        .help("split the set, or shorten the evaluators that many rules refer to")
 }
 
 impl Set<'_> {

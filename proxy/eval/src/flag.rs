@@ -10,6 +10,7 @@ use crate::gate::Gates;
 use crate::operator::build::Rule;
 use crate::operator::{Names, shown_json};
 use crate::problem::Problem;
+use crate::room::text_bytes;
 
 /// Position of a variant in [`Flag::variants`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -59,6 +60,9 @@ pub struct Flag {
     pub(crate) flaws: Box<[Flaw]>,
 }
 
+/// How many of its flaws a flag keeps.
+pub(crate) const MAX_FLAWS: usize = 5;
+
 /// What a flag is spoiled by, for people.
 #[derive(Debug)]
 pub(crate) struct Flaw {
@@ -77,6 +81,17 @@ impl Flaw {
             expression: shown_json(there.unwrap_or(&Value::Null)).into(),
             message: problem.message.as_str().into(),
         }
+    }
+
+    /// What it takes in memory.
+    pub(crate) fn bytes(&self) -> usize {
+        let Self {
+            place,
+            expression,
+            message,
+        } = self;
+        let texts = text_bytes(place) + text_bytes(expression) + text_bytes(message);
+        size_of::<Self>() + texts
     }
 }
 
@@ -141,4 +156,6 @@ pub struct FlagSet {
     pub metadata: Map<String, Value>,
     /// Warnings and spoiled flags; never `Severity::Document`.
     pub problems: Vec<Problem>,
+    /// What it takes in memory, estimated on the high side: at most [`crate::limits::MAX_SET_BYTES`].
+    pub bytes: usize,
 }

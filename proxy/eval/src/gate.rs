@@ -16,6 +16,7 @@ pub(crate) use self::region::Pattern;
 use crate::bucketing::{Murmur, layer_prefix, slot_after};
 use crate::context::AttributeId;
 use crate::evaluate::Moment;
+use crate::room::{PIECE, text_bytes};
 
 /// The gates of one flag.
 #[derive(Debug, Default)]
@@ -70,6 +71,31 @@ impl Gates {
             layer,
         } = self;
         stale.is_none() && regions.is_none() && requires.is_empty() && layer.is_none()
+    }
+
+    /// What they take in memory.
+    pub(crate) fn bytes(&self) -> usize {
+        if self.is_empty() {
+            return 0;
+        }
+        let Self {
+            stale: _,
+            regions,
+            requires,
+            layer,
+        } = self;
+        let patterns = regions.iter().flatten().map(Pattern::bytes);
+        let requires = requires.iter().map(|Requires { key, variants }| {
+            let variants = variants
+                .iter()
+                .map(|name| size_of::<Box<str>>() + text_bytes(name));
+            size_of::<Requires>() + text_bytes(key) + PIECE + variants.sum::<usize>()
+        });
+        let layer = layer.as_ref();
+        let layer = layer.map_or(0, |layer| text_bytes(&layer.name) + PIECE);
+        // Beside the gates, the list of what they read: a region and a targeting key.
+        let fixed = size_of::<Self>() + 4 * PIECE;
+        fixed + patterns.sum::<usize>() + requires.sum::<usize>() + layer
     }
 
     /// Which attributes the gates themselves read; those of prerequisites aside.

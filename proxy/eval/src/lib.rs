@@ -27,6 +27,7 @@ mod operator;
 pub mod overrides;
 mod pointer;
 pub mod problem;
+mod room;
 pub mod snapshot;
 pub mod text;
 

@@ -33,6 +33,18 @@ pub const MAX_RULE_NODES: usize = 10_000;
 /// How deep one rule nests, after references are substituted. Evaluation recurses as deep.
 pub const MAX_RULE_DEPTH: usize = 96;
 
+/// Bytes that one set may take in memory, as [`crate::FlagSet::bytes`] estimates them: references are
+/// substituted in every rule anew, so that a text of 100 KB can otherwise stand for gigabytes. An
+/// operator takes some 180 bytes, with its place, and a constant some 60: this is the room for half a
+/// million parts. 10,000 flags as an organisation has them take half of it, by the estimate, and a third
+/// in truth (`tests/set_memory.rs`).
+pub const MAX_SET_BYTES: usize = 64 * 1024 * 1024;
+
+/// Bytes that all sets of one proxy may take, by the same estimate. In the 512 MiB that `deploy/` gives a
+/// proxy this leaves room for the next version of a set, which is compiled while the old one is served,
+/// and for requests.
+pub const MAX_SNAPSHOT_BYTES: usize = 192 * 1024 * 1024;
+
 /// Steps that one evaluation may take. Every turn of a loop takes one and as many as the expression
 /// that it repeats has nodes; comparing, copying, searching and hashing take one for each item and for
 /// each 16 to 64 bytes of a text; what is not repeated is bounded by [`MAX_RULE_NODES`] and takes none.
@@ -50,6 +62,10 @@ pub const MAX_EXPLAINED_STEPS: usize = 1_000;
 
 /// Problems that are reported for one document; the rest are counted.
 pub const MAX_PROBLEMS: usize = 1_000;
+
+/// Bytes of all problems of one document; those beyond are counted like those beyond
+/// [`MAX_PROBLEMS`]. A path holds as many keys as values nest.
+pub const MAX_PROBLEM_BYTES: usize = 1024 * 1024;
 
 /// Parts of rules that are looked at to lint one document. Evaluators that many flags share are
 /// looked at once; what is left is how often they give a result, flag by flag.

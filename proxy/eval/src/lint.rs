@@ -37,6 +37,7 @@ use crate::limits::{MAX_LINT_STEPS, MAX_PROBLEMS, MAX_RULE_DEPTH};
 use crate::operator::build::Builder;
 use crate::pointer::{Pointer, join_pointer};
 use crate::problem::{Problem, Problems, Severity};
+use crate::room::Room;
 
 /// What is known of the world in which a document is to be used.
 #[derive(Clone, Copy, Debug, Default)]
@@ -70,14 +71,15 @@ pub fn document(document: &Value, world: &World<'_>) -> Vec<Problem> {
     results::rules(&rules, evaluators, &mut findings);
     let is_unused = |name: &&str| !reach.contains(name);
     // More of them would not be reported.
+    let mut room = Room::of_a_set();
     for name in evaluators.names().filter(is_unused).take(MAX_PROBLEMS) {
-        unused(name, evaluators, &mut findings);
+        unused(name, evaluators, &mut room, &mut findings);
     }
     findings.into_vec()
 }
 
 /// An evaluator that no rule uses is not compiled with any: it is here.
-fn unused(name: &str, evaluators: Evaluators<'_>, findings: &mut Findings) {
+fn unused(name: &str, evaluators: Evaluators<'_>, room: &mut Room, findings: &mut Findings) {
     let path = join_pointer("/$evaluators", name);
     let message = format!("no rule uses the evaluator {name:?}");
     let problem = Problem::new(Severity::Warning, path.as_str(), message);
@@ -98,8 +100,11 @@ fn unused(name: &str, evaluators: Evaluators<'_>, findings: &mut Findings) {
         flag_key: "",
         bucketing: Bucketing::default(),
         problems: &mut findings.problems,
+        room,
     };
-    builder.build(place, rule);
+    if builder.build(place, rule).is_none() && room.is_spent() {
+        findings.too_large();
+    }
 }
 
 /// The rule of one flag.
@@ -155,17 +160,31 @@ impl Findings {
 
     /// Whether one more part may be looked at.
     fn step(&mut self) -> bool {
-        self.steps += 1;
-        if self.steps == MAX_LINT_STEPS + 1 {
-            let message = "the rules are too large to be examined in full";
-            let problem = Problem::new(Severity::Warning, "", message);
-            self.report(
-                problem
-                    .code(code::TOO_LARGE_TO_LINT)
-                    .help("split the flag set"),
-            );
-        }
+        self.take_steps(1);
+        self.has_steps()
+    }
+
+    fn has_steps(&self) -> bool {
         self.steps <= MAX_LINT_STEPS
+    }
+
+    /// Counts what takes as long as looking at so many parts.
+    fn take_steps(&mut self, steps: usize) {
+        let had = self.has_steps();
+        self.steps += steps;
+        if had && !self.has_steps() {
+            self.too_large();
+        }
+    }
+
+    fn too_large(&mut self) {
+        let message = "the rules are too large to be examined in full";
+        let problem = Problem::new(Severity::Warning, "", message);
+        self.report(
+            problem
+                .code(code::TOO_LARGE_TO_LINT)
+                .help("split the flag set"),
+        );
     }
 
     fn into_vec(mut self) -> Vec<Problem> {

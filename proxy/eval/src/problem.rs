@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::code;
-use crate::limits::MAX_PROBLEMS;
+use crate::limits::{MAX_PROBLEM_BYTES, MAX_PROBLEMS};
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,6 +54,11 @@ impl Problem {
             message: message.into(),
             help: None,
         }
+    }
+
+    /// Of its texts, but for the flag's key, which may be said later.
+    fn bytes(&self) -> usize {
+        self.path.len() + self.message.len() + self.help.as_ref().map_or(0, String::len)
     }
 
     pub(crate) fn code(mut self, code: &'static str) -> Self {
@@ -110,6 +115,8 @@ impl Problem {
 #[derive(Debug, Default)]
 pub(crate) struct Problems {
     found: Vec<Problem>,
+    /// Of those.
+    bytes: usize,
     dropped: usize,
     /// The worst of those that are not reported.
     worst_dropped: Option<Severity>,
@@ -118,13 +125,43 @@ pub(crate) struct Problems {
 
 impl Problems {
     pub(crate) fn push(&mut self, problem: Problem) {
-        self.refused |= problem.severity == Severity::Document;
-        if self.found.len() < MAX_PROBLEMS {
-            self.found.push(problem);
-        } else {
-            self.dropped += 1;
-            self.worst_dropped = self.worst_dropped.max(Some(problem.severity));
+        if self.wants(problem.severity) {
+            self.add(problem);
         }
+    }
+
+    /// Whether one more problem is reported: it is to be added then, and is counted already otherwise.
+    /// Where a document has very many, the others are not even worded.
+    pub(crate) fn wants(&mut self, severity: Severity) -> bool {
+        self.refused |= severity == Severity::Document;
+        let wants = self.found.len() < MAX_PROBLEMS && self.bytes < MAX_PROBLEM_BYTES;
+        if !wants {
+            self.drop_one(severity);
+        }
+        wants
+    }
+
+    /// What [`Problems::wants`] asked for.
+    pub(crate) fn add(&mut self, problem: Problem) {
+        self.bytes += problem.bytes();
+        self.found.push(problem);
+    }
+
+    fn drop_one(&mut self, severity: Severity) {
+        self.dropped += 1;
+        self.worst_dropped = self.worst_dropped.max(Some(severity));
+    }
+
+    /// Reports a problem before all others, the last of which gives way to it.
+    pub(crate) fn push_first(&mut self, problem: Problem) {
+        self.refused |= problem.severity == Severity::Document;
+        if self.found.len() == MAX_PROBLEMS
+            && let Some(last) = self.found.pop()
+        {
+            self.drop_one(last.severity);
+        }
+        self.bytes += problem.bytes();
+        self.found.insert(0, problem);
     }
 
     /// How many there are, for [`Problems::since`].
@@ -152,6 +189,8 @@ impl Problems {
         for problem in later {
             if seen.insert((problem.path.clone(), problem.message.clone())) {
                 self.found.push(problem);
+            } else {
+                self.bytes -= problem.bytes();
             }
         }
     }

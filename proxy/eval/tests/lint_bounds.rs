@@ -110,6 +110,24 @@ fn depth_is_bounded() {
     }
 }
 
+/// The text of a condition is looked at wherever the condition is referred to.
+#[test]
+fn conditions_that_many_rules_share_take_steps() {
+    const BYTES: usize = 15_000;
+    let lint_many = |flags: usize| {
+        let condition = json!({ "==": [{ "var": "x" }, "x".repeat(BYTES)] });
+        let rule = json!({ "if": [{ "$ref": "long" }, "on", "off"] });
+        let mut document = set(&rule, &json!({ "long": condition }));
+        let flag = document["flags"]["a"].clone();
+        for number in 0..flags {
+            document["flags"][format!("f{number}")] = flag.clone();
+        }
+        lint(&document)
+    };
+    assert_eq!(lint_many(1_000), NOTHING);
+    assert_eq!(lint_many(5_000), ["too-large-to-lint "]);
+}
+
 /// What proxies have no trouble with must not trouble whoever lints it.
 #[test]
 fn steps_are_bounded() {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use burgee_eval::limits::MAX_SNAPSHOT_BYTES;
 use burgee_eval::text::{Locations, SyntaxError, parse};
 use burgee_eval::{Compiler, FlagSet, Problem, Severity, Snapshot};
 
@@ -55,7 +56,9 @@ pub(super) fn run(batch: Batch) -> Compiled {
     for job in jobs {
         let outcome = match &job.document {
             None => Outcome::Deleted,
-            Some(text) => match compile(&mut compiler, &job, text) {
+            Some(text) => match compile(&mut compiler, &job, text)
+                .and_then(|set| fitting(set, &job.place, &served))
+            {
                 Ok(set) => Outcome::Compiled(set),
                 Err(refusal) => Outcome::Refused(refusal),
             },
@@ -112,6 +115,29 @@ fn compile(
         });
     }
     Ok(Arc::new(set))
+}
+
+/// Refuses a set that all others leave no room for. What it replaces makes room for it.
+fn fitting(
+    set: Arc<FlagSet>,
+    place: &str,
+    served: &BTreeMap<String, Arc<FlagSet>>,
+) -> Result<Arc<FlagSet>, Refusal> {
+    let others = served.iter().filter(|(other, _)| *other != place);
+    let others: usize = others.map(|(_, set)| set.bytes).sum();
+    if others + set.bytes <= MAX_SNAPSHOT_BYTES {
+        return Ok(set);
+    }
+    let message = format!(
+        "it takes {} MiB of memory, and all sets together may take {} MiB, of which {} are taken: make the sets smaller, and push it again",
+        set.bytes.div_ceil(1 << 20),
+        MAX_SNAPSHOT_BYTES >> 20,
+        others.div_ceil(1 << 20),
+    );
+    Err(Refusal {
+        reason: "too_large",
+        message,
+    })
 }
 
 /// Of places that name the same set, the first in order of place has it, whichever came first.

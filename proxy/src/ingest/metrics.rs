@@ -40,7 +40,7 @@ const REFUSED: [&str; 14] = [
 ];
 
 /// Why a flag set is refused once it is read.
-const NOT_COMPILED: [&str; 4] = ["syntax", "document", "misnamed", "internal"];
+const NOT_COMPILED: [&str; 5] = ["syntax", "document", "misnamed", "too_large", "internal"];
 
 impl IngestMetrics {
     /// Registers all of them. What can be counted starts at 0, so that `rate()` sees the first event.

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::{FlagSource, kind, refusal};
 use crate::bucketing::Bucketing;
 use crate::code;
-use crate::flag::Flaw;
+use crate::flag::{Flaw, MAX_FLAWS};
 use crate::pointer::join_pointer;
 use crate::problem::{Problem, Problems, Severity};
 
@@ -100,7 +100,7 @@ fn spoil(
     problems: &mut Problems,
 ) {
     let problem = problem.of(flag.key);
-    if problem.severity != Severity::Warning {
+    if problem.severity != Severity::Warning && flag.flaws.len() < MAX_FLAWS {
         flag.flaws.push(Flaw::new(&problem, there));
     }
     problems.push(problem);

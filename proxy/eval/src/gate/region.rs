@@ -1,5 +1,7 @@
 //! Patterns of regions: `*` stands for any run of characters, the empty one included.
 
+use crate::room::{PIECE, text_bytes};
+
 /// One pattern, cut at its wildcards.
 #[derive(Debug)]
 pub(crate) struct Pattern {
@@ -23,6 +25,15 @@ impl Pattern {
     /// As authored.
     pub(crate) fn as_str(&self) -> &str {
         &self.text
+    }
+
+    /// What it takes in memory.
+    pub(super) fn bytes(&self) -> usize {
+        let Self { text, first, rest } = self;
+        let rest = rest
+            .iter()
+            .map(|part| size_of::<Box<str>>() + text_bytes(part));
+        size_of::<Self>() + text_bytes(text) + text_bytes(first) + PIECE + rest.sum::<usize>()
     }
 
     /// Whether it stands for all of `region`. Each part is looked for where the one before it ended,

@@ -28,7 +28,7 @@ impl<'d> Walk<'d, '_> {
         while let [condition, then, after @ ..] = rest {
             let (_, known) = self.condition(condition);
             let mark = self.facts.mark();
-            self.facts.assume(self.evaluators, condition, true);
+            self.assume(condition, true);
             if let Some(Known { truth: false, .. }) = &known {
                 let why = match &known {
                     Some(Known {
@@ -68,7 +68,7 @@ impl<'d> Walk<'d, '_> {
                 }
                 certain = false;
             }
-            self.facts.assume(self.evaluators, condition, false);
+            self.assume(condition, false);
             rest = after;
         }
         let outcome = match rest.first() {
@@ -123,7 +123,7 @@ impl<'d> Walk<'d, '_> {
             if after.is_empty() && certain {
                 return found;
             }
-            self.facts.assume(self.evaluators, argument, !ends_at);
+            self.assume(argument, !ends_at);
             rest = after;
         }
         Outcome::UNKNOWN
@@ -137,7 +137,7 @@ impl<'d> Walk<'d, '_> {
             before: None,
         });
         let known = constant.or_else(|| {
-            let (truth, before) = self.facts.of(self.evaluators, condition)?;
+            let (truth, before) = self.known(condition)?;
             Some(Known {
                 truth,
                 before: Some(before.to_owned()),

@@ -12,6 +12,7 @@ use crate::operator::build::Builder;
 use crate::operator::{Operand, Scope, Silent, run};
 use crate::pointer::Pointer;
 use crate::problem::Problems;
+use crate::room::Room;
 
 /// Operators whose result depends on their arguments alone.
 pub(super) const PURE: [&str; 25] = [
@@ -60,8 +61,9 @@ pub(super) fn fold(operator: &str, arguments: &[Cow<'_, Value>]) -> Option<Value
         flag_key: "",
         bucketing: Bucketing::default(),
         problems: &mut Problems::default(),
+        room: &mut Room::of_a_set(),
     };
-    let rule = builder.build(Pointer::default(), &Value::Object(rule));
+    let rule = builder.build(Pointer::default(), &Value::Object(rule))?;
     let context = Context::new(&Attributes::default());
     let arena = Bump::new();
     let scope = Scope::new(&context, "", 0, &arena);

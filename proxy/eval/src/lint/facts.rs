@@ -4,10 +4,14 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
+use super::Findings;
 use super::part::{Evaluators, Part};
 
 /// A condition that is written longer than this is not remembered.
 const MAX_CONDITION_BYTES: usize = 16 * 1024;
+
+/// So many bytes of a condition's text take as long as looking at a part of a rule.
+const BYTES_PER_STEP: usize = 32;
 
 /// Of one condition, so many parts are remembered.
 const MAX_PARTS: usize = 64;
@@ -37,68 +41,76 @@ impl Facts {
         &self,
         evaluators: Evaluators<'_>,
         condition: &Part<'_>,
+        findings: &mut Findings,
     ) -> Option<(bool, &str)> {
         let mut condition = evaluators.follow(condition);
         let mut negated = false;
         while let Some((operator @ ("!" | "!!"), argument)) = condition.operation() {
-            let known = self.known.get(&text(evaluators, &condition)?);
+            let known = self.known.get(&text(evaluators, &condition, findings)?);
             if let Some((truth, path)) = known {
                 return Some((truth ^ negated, path));
             }
             condition = alone(&argument)?;
             negated ^= operator == "!";
         }
-        let (truth, path) = self.known.get(&text(evaluators, &condition)?)?;
+        let (truth, path) = self.known.get(&text(evaluators, &condition, findings)?)?;
         Some((truth ^ negated, path))
     }
 
     /// From here on, `condition` is truthy or not. Looks into an evaluator that stands for all of it,
     /// and not into those inside.
-    pub(super) fn assume(&mut self, evaluators: Evaluators<'_>, condition: &Part<'_>, truth: bool) {
-        let at = condition.path.as_str();
-        let mut left = MAX_PARTS;
-        self.note(
-            evaluators,
-            &evaluators.follow(condition),
-            at,
-            truth,
-            &mut left,
-        );
-    }
-
-    fn note(
+    pub(super) fn assume(
         &mut self,
         evaluators: Evaluators<'_>,
-        part: &Part<'_>,
-        at: &str,
+        condition: &Part<'_>,
         truth: bool,
-        left: &mut usize,
+        findings: &mut Findings,
     ) {
-        if *left == 0 {
+        let mut note = Note {
+            evaluators,
+            at: condition.path.as_str(),
+            left: MAX_PARTS,
+            findings,
+        };
+        self.note(&evaluators.follow(condition), truth, &mut note);
+    }
+
+    fn note(&mut self, part: &Part<'_>, truth: bool, note: &mut Note<'_>) {
+        if note.left == 0 {
             return;
         }
-        *left -= 1;
+        note.left -= 1;
         match (part.operation(), truth) {
             (Some((operator @ ("!" | "!!"), argument)), _) => {
                 if let Some(inner) = alone(&argument) {
                     let truth = truth ^ (operator == "!");
-                    return self.note(evaluators, &inner, at, truth, left);
+                    return self.note(&inner, truth, note);
                 }
             }
             (Some(("and", argument)), true) | (Some(("or", argument)), false) => {
                 for inner in argument.items().unwrap_or_default() {
-                    self.note(evaluators, &inner, at, truth, left);
+                    self.note(&inner, truth, note);
                 }
             }
             _ => {}
         }
-        if let Some(text) = text(evaluators, part)
+        if let Some(text) = text(note.evaluators, part, note.findings)
             && !self.known.contains_key(&text)
         {
             self.order.push(text.clone());
-            self.known.insert(text, (truth, at.to_owned()));
+            self.known.insert(text, (truth, note.at.to_owned()));
         }
     }
+}
+
+/// A condition that is being remembered.
+struct Note<'n> {
+    evaluators: Evaluators<'n>,
+    /// Where it stands.
+    at: &'n str,
+    /// How many more of its parts are remembered.
+    left: usize,
+    findings: &'n mut Findings,
 }
 
 /// The one argument of `!` or `!!`.
@@ -109,15 +121,20 @@ fn alone<'d>(argument: &Part<'d>) -> Option<Part<'d>> {
     }
 }
 
-/// `None` for constants, which need no memory, and for what is too long.
-fn text(evaluators: Evaluators<'_>, condition: &Part<'_>) -> Option<String> {
+/// `None` for constants, which need no memory, for what is too long, and where too much was looked at.
+fn text(
+    evaluators: Evaluators<'_>,
+    condition: &Part<'_>,
+    findings: &mut Findings,
+) -> Option<String> {
     let condition = evaluators.follow(condition);
-    if condition.is_plain() {
+    if condition.is_plain() || !findings.has_steps() {
         return None;
     }
     let mut text = Short(String::new());
-    write!(text, "{}", condition.value).ok()?;
-    Some(text.0)
+    let whole = write!(text, "{}", condition.value);
+    findings.take_steps(text.0.len() / BYTES_PER_STEP);
+    whole.ok().map(|()| text.0)
 }
 
 /// A text that ends the writing where it becomes too long.

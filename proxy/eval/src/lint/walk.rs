@@ -188,6 +188,17 @@ impl<'d> Walk<'d, '_> {
         }
     }
 
+    /// From here on, `condition` is truthy or not.
+    pub(super) fn assume(&mut self, condition: &Part<'d>, truth: bool) {
+        self.facts
+            .assume(self.evaluators, condition, truth, self.findings);
+    }
+
+    /// Whether a condition is known to be truthy or not, and where it stood.
+    pub(super) fn known(&mut self, condition: &Part<'d>) -> Option<(bool, &str)> {
+        self.facts.of(self.evaluators, condition, self.findings)
+    }
+
     /// Reports something of the flag at hand, or of no flag where it stands in an evaluator.
     pub(super) fn report(&mut self, problem: Problem) {
         let in_evaluator = problem.path.starts_with("/$evaluators/");

@@ -1,6 +1,7 @@
 //! From a rule as authored to a tree of expressions.
 
 mod arguments;
+mod bounds;
 mod loops;
 mod operators;
 mod variable;
@@ -10,13 +11,15 @@ use std::collections::BTreeSet;
 use bumpalo::Bump;
 use serde_json::{Map, Value as Json};
 
-use super::{Expr, Fault, Op, Scope, Silent, Within, run};
+use self::bounds::OPERATOR_BYTES;
+use super::{Expr, Fault, Op, Scope, Silent, Within, run, shown_json};
 use crate::bucketing::Bucketing;
 use crate::code;
 use crate::context::{AttributeId, Attributes, Context};
-use crate::limits::{MAX_RULE_DEPTH, MAX_RULE_NODES};
+use crate::limits::MAX_RULE_DEPTH;
 use crate::pointer::Pointer;
 use crate::problem::{Problem, Problems, Severity};
+use crate::room::{Room, nodes_bytes, text_bytes, value_bytes};
 pub(crate) use arguments::{complaint, is_operator};
 
 /// A compiled rule and what it reads.
@@ -39,12 +42,16 @@ pub(crate) struct Builder<'c> {
     pub(crate) flag_key: &'c str,
     pub(crate) bucketing: Bucketing,
     pub(crate) problems: &'c mut Problems,
+    /// What is left for this rule, and for those after it.
+    pub(crate) room: &'c mut Room,
 }
 
 impl Builder<'_> {
     /// Compiles the rule that stands at `place` in the document. What cannot be compiled becomes a
     /// fault in its place: flagd, too, fails only when it gets there.
-    pub(crate) fn build(self, place: Pointer, rule: &Json) -> Rule {
+    ///
+    /// `None` for a rule of too many parts, and where there is no room for it: nothing of it is kept.
+    pub(crate) fn build(self, place: Pointer, rule: &Json) -> Option<Rule> {
         let mut site = Pointer::default();
         site.push_key("targeting");
         let mut walk = Walk {
@@ -62,13 +69,16 @@ impl Builder<'_> {
             reads_time: false,
         };
         let root = walk.expression(rule);
-        Rule {
+        if walk.has_ended() {
+            return None;
+        }
+        Some(Rule {
             root,
             sites: walk.sites.into(),
             reads: walk.reads.into_iter().collect(),
             reads_tree: walk.reads_tree,
             reads_time: walk.reads_time,
-        }
+        })
     }
 }
 
@@ -109,7 +119,7 @@ impl Walk<'_> {
                         self.operation(operator, argument)
                     }
                     first => {
-                        if first.is_some() {
+                        if first.is_some() && self.reports(Severity::Flag) {
                             let problem = self.problem("an object in a rule has one operator, and this one has several keys");
                             self.report(problem.help(
                                 "flagd takes it as a constant: nest one operator in another",
@@ -119,31 +129,13 @@ impl Walk<'_> {
                     }
                 }
             }
-            scalar => self.expr(Op::Literal(scalar.clone())),
+            scalar if self.with.room.take(value_bytes(scalar)) => {
+                self.expr(Op::Literal(scalar.clone()))
+            }
+            _ => self.expr(Op::Fault(Fault::Parse)),
         };
         self.depth -= 1;
         expr
-    }
-
-    /// Counts one more part of the rule; whether there may be one here.
-    fn is_bounded(&mut self) -> bool {
-        self.nodes += 1;
-        if self.nodes > MAX_RULE_NODES {
-            if self.nodes == MAX_RULE_NODES + 1 {
-                let problem =
-                    self.problem(format!("the rule has more than {MAX_RULE_NODES} parts"));
-                self.report(problem.help("split the flag, or move long lists into the context"));
-            }
-            return false;
-        }
-        if self.depth >= MAX_RULE_DEPTH {
-            let problem = self.problem(format!(
-                "the rule nests more than {MAX_RULE_DEPTH} levels deep"
-            ));
-            self.report(problem.help("split the flag, or join its conditions with `and` and `or`"));
-            return false;
-        }
-        true
     }
 
     /// A part of a rule that is never evaluated. References are substituted nevertheless, as flagd
@@ -170,38 +162,42 @@ impl Walk<'_> {
                 Some(name) if members.len() == 1 => {
                     // What refers to nothing stays as it is.
                     let copy = self.follow(name, Self::copy);
-                    copy.unwrap_or_else(|_| Some(value.clone()))
+                    copy.unwrap_or_else(|_| self.clone_of(value))
                 }
                 _ => {
-                    let members = members
-                        .iter()
-                        .map(|(key, value)| Some((key.clone(), self.copy(value)?)));
+                    self.with.room.take(nodes_bytes(members.len()));
+                    let members = members.iter().map(|(key, value)| {
+                        let fits = self.with.room.take(text_bytes(key));
+                        fits.then_some(())?;
+                        Some((key.clone(), self.copy(value)?))
+                    });
                     members.collect::<Option<_>>().map(Json::Object)
                 }
             },
-            scalar => Some(scalar.clone()),
+            scalar => self.clone_of(scalar),
         };
         self.depth -= 1;
         copy
     }
 
-    /// Compiles every item of an array, each at its place.
+    /// Compiles every item of an array, each at its place; none after the rule is given up.
     fn each_item(
         &mut self,
         items: &[Json],
         build: &mut dyn FnMut(&mut Self, usize, &Json) -> Expr,
     ) -> Vec<Expr> {
-        items
-            .iter()
-            .enumerate()
-            .map(|(index, item)| {
-                self.inside(|walk| {
-                    walk.place.push_index(index);
-                    walk.site.push_index(index);
-                    build(walk, index, item)
-                })
-            })
-            .collect()
+        let mut compiled = Vec::new();
+        for (index, item) in items.iter().enumerate() {
+            compiled.push(self.inside(|walk| {
+                walk.place.push_index(index);
+                walk.site.push_index(index);
+                build(walk, index, item)
+            }));
+            if self.has_ended() {
+                break;
+            }
+        }
+        compiled
     }
 
     fn list(&mut self, items: Vec<Expr>) -> Expr {
@@ -239,23 +235,28 @@ impl Walk<'_> {
             .as_str()
             .and_then(|name| evaluators.get_key_value(name));
         let Some((name, rule)) = found else {
-            let problem = self.problem_of_reference(format!("there is no evaluator {argument}"));
-            let problem = problem.code(code::UNKNOWN_REFERENCE);
-            let problem = match argument.as_str() {
-                Some(name) if !evaluators.is_empty() => {
-                    problem.suggest(name, evaluators.keys().map(String::as_str))
-                }
-                _ => problem.help("define it under `$evaluators`, and name it here as a string"),
-            };
-            if self.with.evaluators_known {
+            if self.with.evaluators_known && self.reports(Severity::Flag) {
+                let named = shown_json(argument);
+                let problem = self.problem_of_reference(format!("there is no evaluator {named}"));
+                let problem = problem.code(code::UNKNOWN_REFERENCE);
+                let problem = match argument.as_str() {
+                    Some(name) if !evaluators.is_empty() => {
+                        problem.suggest(name, evaluators.keys().map(String::as_str))
+                    }
+                    _ => {
+                        problem.help("define it under `$evaluators`, and name it here as a string")
+                    }
+                };
                 self.report(problem);
             }
             return Err(self.unfollowed(|walk| walk.unevaluable(argument, Fault::Parse)));
         };
         if self.references.contains(&name.as_str()) {
-            let message = format!("the evaluator {name:?} refers to itself");
-            let problem = self.problem_of_reference(message);
-            self.report(problem.code(code::REFERENCE_CYCLE).help("break the cycle"));
+            if self.reports(Severity::Flag) {
+                let message = format!("the evaluator {name:?} refers to itself");
+                let problem = self.problem_of_reference(message);
+                self.report(problem.code(code::REFERENCE_CYCLE).help("break the cycle"));
+            }
             return Err(self.unfollowed(|walk| walk.expr(Op::Fault(Fault::Parse))));
         }
         self.references.push(name);
@@ -278,7 +279,11 @@ impl Walk<'_> {
     }
 
     /// Runs `build` for an operator, or what is to be told as one, that stands where the walk is.
-    fn operator_here<R>(&mut self, build: impl FnOnce(&mut Self) -> R) -> R {
+    fn operator_here(&mut self, build: impl FnOnce(&mut Self) -> Expr) -> Expr {
+        let place = text_bytes(self.site.as_str());
+        if !self.with.room.take(OPERATOR_BYTES + place) {
+            return self.expr(Op::Fault(Fault::Parse));
+        }
         let here = u32::try_from(self.sites.len()).expect("the number of sites is bounded");
         self.sites.push(self.site.as_str().into());
         let outer = std::mem::replace(&mut self.here, here);
@@ -308,8 +313,9 @@ impl Walk<'_> {
         problem
     }
 
+    /// What [`Walk::reports`] asked for.
     fn report(&mut self, problem: Problem) {
-        self.with.problems.push(problem);
+        self.with.problems.add(problem);
     }
 
     /// An expression of the operator that is being compiled.

@@ -1,5 +1,8 @@
 //! 10,000 flags in 200 sets, as a large organisation has them: the size of the budgets.
 
+// Not every test compiles them in the same way.
+#![allow(dead_code)]
+
 use std::sync::Arc;
 
 use burgee_eval::text::{Format, parse};

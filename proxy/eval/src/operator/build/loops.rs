@@ -22,6 +22,7 @@ impl Walk<'_> {
             2 if kind == LoopKind::Reduce => walk.start(value),
             _ => walk.expr(Op::Literal(Json::Null)),
         });
+        self.with.room.take(size_of::<Loop>());
         let given = arguments.len();
         let mut arguments = arguments.into_iter();
         let mut next = || arguments.next();
@@ -57,6 +58,7 @@ impl Walk<'_> {
         if let Json::Object(members) = value
             && members.len() == 1
             && !members.contains_key("$ref")
+            && self.reports(Severity::Warning)
         {
             let mut problem = self
                 .problem("what `reduce` begins with is taken as it stands: this is not evaluated");

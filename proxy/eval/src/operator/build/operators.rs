@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use super::arguments::{self, KNOWN};
+use super::arguments::{self, Arity, KNOWN};
 use super::{Walk, all_or_fault, fold, literal, substituted};
 use crate::code;
 use crate::context::AttributeId;
@@ -10,6 +10,9 @@ use crate::operator::{
     Arithmetic, Expr, Fault, Fractional, LoopKind, Members, Op, Relation, Strings, Within,
 };
 use crate::problem::Severity;
+
+/// What a `fractional` takes besides: itself, and what is known of its entries beforehand.
+const FRACTIONAL_BYTES: usize = size_of::<Fractional>();
 
 impl Walk<'_> {
     /// `{operator: argument}`; the walk stands at the object.
@@ -29,13 +32,15 @@ impl Walk<'_> {
     fn operator(&mut self, operator: &str, argument: &Json) -> Expr {
         let known = KNOWN.iter().find(|(known, _)| *known == operator);
         let Some((_, arity)) = known else {
-            let problem = self.problem(format!("there is no operator {operator:?}"));
-            let names = KNOWN.iter().map(|(known, _)| *known);
-            self.report(
-                problem
-                    .code(code::UNKNOWN_OPERATOR)
-                    .suggest(operator, names),
-            );
+            if self.reports(Severity::Flag) {
+                let problem = self.problem(format!("there is no operator {operator:?}"));
+                let names = KNOWN.iter().map(|(known, _)| *known);
+                self.report(
+                    problem
+                        .code(code::UNKNOWN_OPERATOR)
+                        .suggest(operator, names),
+                );
+            }
             let fault = match operator.split_once('.') {
                 // flagd looks for an operator inside another, and that fails in its own way.
                 Some((first, _)) if is_eager(first) => Fault::NotAnOperator,
@@ -45,12 +50,18 @@ impl Walk<'_> {
         };
         let shape = substituted(self.with.evaluators, argument);
         if let Some((message, help)) = arguments::check(operator, *arity, shape) {
-            let mut problem = self.problem(message);
-            if operator == "log" {
-                problem.severity = Severity::Warning;
-                problem.code = code::DOUBTFUL;
+            let severity = match arity {
+                Arity::Idle => Severity::Warning,
+                _ => Severity::Flag,
+            };
+            if self.reports(severity) {
+                let mut problem = self.problem(message);
+                if severity == Severity::Warning {
+                    problem.severity = severity;
+                    problem.code = code::DOUBTFUL;
+                }
+                self.report(problem.help(help));
             }
-            self.report(problem.help(help));
         }
         if let Some(kind) = LoopKind::from_name(operator) {
             return self.loop_over(kind, argument);
@@ -226,6 +237,7 @@ impl Walk<'_> {
             return Op::Literal(Json::Null);
         }
         let (flag_key, bucketing) = (self.with.flag_key, self.with.bucketing);
+        self.with.room.take(FRACTIONAL_BYTES);
         let fractional = Fractional::new(flag_key, bucketing, self.within, arguments);
         if fractional.reads_targeting_key() {
             self.reads.insert(AttributeId::TARGETING_KEY);

@@ -16,8 +16,10 @@ fn compile(rule: &Json) -> Expr {
         flag_key: "f",
         bucketing: Bucketing::V3,
         problems: &mut problems,
+        room: &mut Room::of_a_set(),
     };
-    builder.build(place, rule).root
+    let rule = builder.build(place, rule).expect("it is within its bounds");
+    rule.root
 }
 
 /// What stands in the branch of a condition that is not constant.

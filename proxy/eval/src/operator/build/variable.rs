@@ -7,13 +7,18 @@ use super::{Walk, literal};
 use crate::context::AttributeId;
 use crate::operator::scope::walk_text;
 use crate::operator::{Expr, Fault, ItemRead, Key, Keys, Missing, Op, Operand, Steps, Within};
+use crate::problem::Severity;
+use crate::room::{PIECE, text_bytes};
 
 impl Walk<'_> {
     /// `var`: a path, and a default where there is nothing.
     pub(super) fn variable(&mut self, arguments: &mut Arguments) -> Op {
         if arguments.rest.len() > 2 {
-            let problem = self.problem("`var` takes a path and a default, and nothing more");
-            self.report(problem.help("some evaluators fail here: remove what follows the default"));
+            if self.reports(Severity::Flag) {
+                let problem = self.problem("`var` takes a path and a default, and nothing more");
+                let help = "some evaluators fail here: remove what follows the default";
+                self.report(problem.help(help));
+            }
             return Op::Fault(Fault::TooManyArguments);
         }
         let path = arguments.next();
@@ -87,6 +92,7 @@ impl Walk<'_> {
             return Op::Attribute { id, default: None };
         }
         let flag_key = self.with.flag_key;
+        self.with.room.take(text_bytes(flag_key));
         let constant = match rest {
             None => {
                 self.reads_time = true;
@@ -132,6 +138,7 @@ impl Walk<'_> {
     /// `missing`: of its arguments, or of the items of its first.
     pub(super) fn missing(&mut self, arguments: &mut Arguments) -> Op {
         let keys: Vec<Expr> = arguments.rest.by_ref().collect();
+        self.with.room.take(size_of::<Missing>());
         let first = keys.first().and_then(literal);
         let keys = if let Some(Json::Array(items)) = first {
             let items = items.clone();
@@ -150,6 +157,7 @@ impl Walk<'_> {
 
     /// `missing_some`: how many are enough, and the keys.
     pub(super) fn missing_some(&mut self, arguments: &mut Arguments) -> Op {
+        self.with.room.take(size_of::<Missing>());
         let enough = Some(arguments.next());
         let keys = arguments.next();
         let keys = match literal(&keys) {
@@ -161,6 +169,8 @@ impl Walk<'_> {
     }
 
     fn constant_keys(&mut self, keys: Vec<Json>) -> Keys {
+        let read_beside = size_of::<(Json, Expr)>() + PIECE;
+        self.with.room.take(keys.len() * read_beside);
         let keys = keys.into_iter().map(|key| {
             let op = match &key {
                 Json::Null => self.whole(),
