@@ -286,6 +286,75 @@ async fn an_anonymous_cookie_is_minted_once_and_decides_from_the_first_request()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn no_cache_may_store_the_response_that_mints_an_identity() {
+    let backend = Backend::start("stable").await;
+    let stored = [
+        ("cache-control", "public, max-age=60, s-maxage=600"),
+        ("cdn-cache-control", "max-age=600"),
+        ("cloudflare-cdn-cache-control", "max-age=600"),
+        ("x-litespeed-cache-control", "public,max-age=600"),
+        ("surrogate-control", "max-age=600"),
+        ("edge-control", "max-age=600"),
+        ("x-accel-expires", "600"),
+        ("expires", "Thu, 31 Dec 2037 23:55:55 GMT"),
+        ("pragma", "cache"),
+        ("etag", "\"v1\""),
+        ("x-cache-control-policy", "the backend's own"),
+    ];
+    backend.set_headers(&stored);
+    let cookie = json!({ "anonymous_cookie": { "name": "who", "secure": false } });
+    let context = json!({ "targeting_key": [{ "header": "x-user-id" }, cookie] });
+    let routes = json!([
+        { "name": "shop", "upstream": "stable", "flags": ["a"] },
+        { "name": "plain", "path": "/plain", "upstream": "stable" },
+    ]);
+    let keys = json!({ "context": context, "routes": routes });
+    let home = Home::serving(&backend, &[], &keys);
+    home.write("flags/set.json", &flag_set(&json!({ "a": share(50) })));
+    let proxy = home.start().await;
+    let said = |answer: &Answer| {
+        let said = stored.iter().filter_map(|(name, _)| {
+            let mut values = answer.headers.get_all(*name).iter();
+            let value = values.next()?.to_str().expect("text").to_owned();
+            assert_eq!(values.next(), None, "{name} twice");
+            Some(((*name).to_owned(), value))
+        });
+        said.collect::<Vec<_>>()
+    };
+    let named = |pairs: &[(&str, &str)]| {
+        let pairs = pairs.iter();
+        pairs
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect::<Vec<_>>()
+    };
+
+    let minting = proxy.get("/").send().await;
+    let set = minting.header("set-cookie").expect("a cookie").to_owned();
+    let [.., etag, policy] = stored;
+    let unstored = named(&[("cache-control", "no-store"), etag, policy]);
+    assert_eq!(said(&minting), unstored);
+    assert_eq!(minting.header("vary"), Some("cookie, x-user-id"));
+    // Also where the backend says nothing of caches, and what was sent is no identity.
+    backend.set_headers(&[]);
+    let minting = proxy.get("/").header("cookie", "who=me").send().await;
+    assert!(minting.header("set-cookie").is_some());
+    assert_eq!(said(&minting), named(&[("cache-control", "no-store")]));
+
+    // What mints nothing goes out as the backend said it.
+    backend.set_headers(&stored);
+    let pair = set.split(';').next().expect("a pair");
+    for (target, header) in [
+        ("/", ("cookie", pair)),
+        ("/", ("x-user-id", "u1")),
+        ("/plain", ("accept", "*/*")),
+    ] {
+        let answer = proxy.get(target).header(header.0, header.1).send().await;
+        assert_eq!(answer.header("set-cookie"), None);
+        assert_eq!(said(&answer), named(&stored), "{target} {header:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_request_and_the_place_are_attributes() {
     for (attribute, value, target) in [
         ("http.host", "shop.example", "/"),

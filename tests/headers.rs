@@ -245,3 +245,90 @@ async fn forwarded_headers_are_as_people_expect() {
     assert_eq!(forwarded, "193.0.6.139,127.0.0.1");
     assert_eq!(echo.header("x-request-id"), Some("from-the-cdn"));
 }
+
+/// The table of docs/configuration.md.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_says_where_a_request_came_from_counts_only_from_trusted_proxies() {
+    let said = [
+        ("x-forwarded-for", "193.0.6.139"),
+        ("x-forwarded-proto", "https"),
+        ("x-forwarded-host", "shop.example"),
+        ("x-request-id", "from-the-cdn"),
+        ("x-forwarded-port", "443"),
+        ("x-forwarded-server", "cdn-1"),
+        ("x-forwarded-prefix", "/shop"),
+        ("forwarded", "for=193.0.6.139"),
+        ("x-real-ip", "193.0.6.139"),
+        ("x_forwarded_for", "193.0.6.139"),
+        ("x.real.ip", "193.0.6.139"),
+        ("x_request_id", "another"),
+        ("content_length", "9"),
+        ("transfer.encoding", "chunked"),
+        ("connection", "x-nominated"),
+        ("x-nominated", "of the connection"),
+        ("keep-alive", "timeout=5"),
+        ("proxy-connection", "keep-alive"),
+        ("proxy-authenticate", "Basic"),
+        ("proxy-authorization", "Basic eDp5"),
+        ("te", "trailers"),
+        ("trailer", "x-end"),
+        ("http2-settings", "AAMAAABk"),
+        ("upgrade", "other"),
+        ("x-anything", "else"),
+        ("cookie", "a=b"),
+    ];
+    let arrived = async |trusted: &str| {
+        let backend = Backend::start("stable").await;
+        let keys = json!({ "trusted_proxies": [trusted] });
+        let home = Home::serving(&backend, &[], &keys);
+        home.write("flags/set.json", &flag_set(&json!({ "a": constant("on") })));
+        let proxy = home.start().await;
+        let call = proxy.get("/").header("host", "own.example");
+        let call = said
+            .iter()
+            .fold(call, |call, (name, value)| call.header(name, value));
+        let mut headers = call.echo().await.headers;
+        headers.sort();
+        headers
+    };
+    let named = |pairs: &[(&str, &str)]| {
+        let pairs = pairs.iter();
+        pairs
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect::<Vec<_>>()
+    };
+
+    let trusted = arrived("127.0.0.0/8").await;
+    let expected = named(&[
+        ("cookie", "a=b"),
+        ("forwarded", "for=193.0.6.139"),
+        ("host", "own.example"),
+        ("x-anything", "else"),
+        ("x-forwarded-for", "193.0.6.139, 127.0.0.1"),
+        ("x-forwarded-host", "shop.example"),
+        ("x-forwarded-port", "443"),
+        ("x-forwarded-prefix", "/shop"),
+        ("x-forwarded-proto", "https"),
+        ("x-forwarded-server", "cdn-1"),
+        ("x-real-ip", "193.0.6.139"),
+        ("x-request-id", "from-the-cdn"),
+    ]);
+    assert_eq!(trusted, expected);
+
+    let mut untrusted = arrived("10.0.0.0/8").await;
+    let (name, id) = untrusted.pop().expect("headers");
+    assert_eq!(name, "x-request-id");
+    assert!(
+        id != "from-the-cdn" && id != "another" && id.len() == 36,
+        "{id}"
+    );
+    let expected = named(&[
+        ("cookie", "a=b"),
+        ("host", "own.example"),
+        ("x-anything", "else"),
+        ("x-forwarded-for", "127.0.0.1"),
+        ("x-forwarded-host", "own.example"),
+        ("x-forwarded-proto", "http"),
+    ]);
+    assert_eq!(untrusted, expected);
+}

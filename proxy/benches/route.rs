@@ -25,7 +25,7 @@ const KEYS: usize = 1024;
 const ROOM: u64 = 16 * 1024 * 1024;
 
 /// Routes that are decided, found, and missed, to see from how many flags on finding pays.
-const FEWER_FLAGS: [usize; 4] = [10, 20, 40, 60];
+const FEWER_FLAGS: [usize; 4] = [10, 20, 30, 40];
 
 fn main() -> ExitCode {
     let dictionary = Route::new(100, Form::Dictionary, Kept::Nothing);

@@ -30,6 +30,7 @@ mod sanitize;
 mod series;
 mod service;
 mod shutdown;
+mod storing;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -436,6 +437,8 @@ impl ProxyHttp for Edge {
         }
         if let Some(cookie) = passage.set_cookie.take() {
             response.append_header(SET_COOKIE, cookie)?;
+            // `Vary` cannot tell strangers apart: none of them has sent a cookie yet.
+            storing::forbid(response)?;
         }
         if let Some(vary) = passage.plan.as_ref().and_then(Plan::vary) {
             response.append_header(VARY, vary.clone())?;

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 
 use burgee_eval::text::{Location, Locations, Span, SyntaxError};
 use burgee_eval::{Problem, Severity};
+use serde::Serializer;
 
 use crate::printable::printable;
 
@@ -27,6 +28,7 @@ pub(crate) use sarif::sarif;
 #[serde(rename_all = "camelCase")]
 pub struct Finding {
     /// The file, as the user named it.
+    #[serde(serialize_with = "shown")]
     pub file: PathBuf,
     /// From 1; 0 where the file could not be read at all.
     pub line: u32,
@@ -129,6 +131,11 @@ impl Finding {
     }
 }
 
+/// A path for JSON, which has text only: what is not UTF-8 in it becomes U+FFFD.
+pub(crate) fn shown<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&path.to_string_lossy())
+}
+
 /// Gives the findings of one file the parts of its text that they are about.
 pub(crate) fn quote(findings: &mut [Finding], file: &Path, text: &str) {
     let mut lines: Option<Vec<&str>> = None;
@@ -161,7 +168,8 @@ impl fmt::Display for Finding {
 
 /// `; did you mean …?` where one of the known words is near.
 pub fn did_you_mean<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> String {
-    nearest(word, known).map_or_else(String::new, |near| format!("; did you mean \"{near}\"?"))
+    let near = nearest(word, known).map(printable);
+    near.map_or_else(String::new, |near| format!("; did you mean \"{near}\"?"))
 }
 
 /// The nearest of the known words, when one is near enough to be what was meant.

@@ -263,6 +263,11 @@ struct SourceFile {
 impl SourceFile {
     fn read(path: &Path) -> Result<Self, Vec<Finding>> {
         let whole = |message: String, help: &str| vec![Finding::whole_file(path, message, help)];
+        // A proxy that watches the directory passes it by: sets are known by their files' names.
+        if path.file_name().is_some_and(|name| name.to_str().is_none()) {
+            let message = "has a name that is not UTF-8".to_owned();
+            return Err(whole(message, "rename it"));
+        }
         let format = format_of(path).ok_or_else(|| {
             whole(
                 "is neither JSON nor YAML by its name".to_owned(),

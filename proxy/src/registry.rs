@@ -22,6 +22,7 @@ use async_nats::jetstream::{self, ErrorCode};
 pub use append::{AppendError, Appended, Draft};
 pub use create::{CreateError, Created, LogOptions};
 pub use names::{Kind, Log, MAX_NAME_BYTES, NameError, check_cluster, check_region, check_set};
+pub(crate) use names::{MAX_PLACE_BYTES, is_place};
 pub(crate) use read::unix_ms;
 pub use read::{Head, Junk};
 

@@ -94,7 +94,8 @@ pub enum Told {
         /// One per variant.
         values: Box<[HeaderValue]>,
     },
-    /// A member of the dictionary: `key=value`, serialized.
+    /// A member of the dictionary: `key=value`, serialized, and the separator from the next one, so that
+    /// a request copies once.
     Member(Box<[Box<str>]>),
 }
 
@@ -232,7 +233,10 @@ impl Told {
             problems::Name::Member(key) => Self::Member(
                 flag.variants
                     .iter()
-                    .map(|variant| dictionary::member(&key, variant, present.content))
+                    .map(|variant| {
+                        let member = dictionary::member(&key, variant, present.content);
+                        [&*member, SEPARATOR].concat().into()
+                    })
                     .collect(),
             ),
         }
@@ -241,7 +245,10 @@ impl Told {
     fn longest(&self) -> usize {
         match self {
             Self::Header { values, .. } => values.iter().map(HeaderValue::len).max(),
-            Self::Member(members) => members.iter().map(|member| member.len()).max(),
+            Self::Member(members) => {
+                let lengths = members.iter().map(|member| member.len() - SEPARATOR.len());
+                lengths.max()
+            }
         }
         .unwrap_or(0)
     }

@@ -604,8 +604,8 @@ async fn what_can_be_refused_is_counted_from_0() {
     let proxy = Proxy::start(from_nats(&Nats::away()));
     let families = proxy.metrics.gather();
     for (name, series) in [
-        ("burgee_flagset_rejected_total", 17),
-        ("burgee_override_rejected_total", 13),
+        ("burgee_flagset_rejected_total", 18),
+        ("burgee_override_rejected_total", 14),
         ("burgee_disk_corrupt_total", 2),
     ] {
         let family = families.iter().find(|family| family.name() == name);

@@ -2,12 +2,13 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -60,6 +61,8 @@ struct State {
     name: String,
     requests: AtomicU64,
     delay_ms: AtomicU64,
+    /// Beside the content's type.
+    headers: Mutex<HeaderMap>,
 }
 
 impl Backend {
@@ -69,6 +72,7 @@ impl Backend {
             name: name.to_owned(),
             requests: AtomicU64::new(0),
             delay_ms: AtomicU64::new(0),
+            headers: Mutex::default(),
         };
         let mut backend = Backend {
             port: Port::free(),
@@ -93,6 +97,20 @@ impl Backend {
     pub fn set_delay(&self, delay: Duration) {
         let delay_ms = u64::try_from(delay.as_millis()).expect("a delay of sane length");
         self.state.delay_ms.store(delay_ms, Ordering::Relaxed);
+    }
+
+    /// The headers that its answers have from now on, beside the content's type.
+    pub fn set_headers(&self, headers: &[(&str, &str)]) {
+        let headers = headers.iter().map(|(name, value)| {
+            let name = HeaderName::try_from(*name).expect("a header name");
+            (name, HeaderValue::try_from(*value).expect("a header value"))
+        });
+        let headers = headers.collect();
+        *self
+            .state
+            .headers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = headers;
     }
 
     /// Closes the listener and every connection, and returns when connecting is refused.
@@ -174,10 +192,10 @@ async fn answer(
     };
     let echo = serde_json::to_vec(&echo).expect("plain strings are JSON");
     let mut response = Response::new(Full::new(Bytes::from(echo)));
-    let json = http::HeaderValue::from_static("application/json");
-    response
-        .headers_mut()
-        .insert(http::header::CONTENT_TYPE, json);
+    let json = HeaderValue::from_static("application/json");
+    let headers = state.headers.lock().unwrap_or_else(PoisonError::into_inner);
+    response.headers_mut().clone_from(&headers);
+    response.headers_mut().insert(CONTENT_TYPE, json);
     Ok(response)
 }
 

@@ -61,6 +61,7 @@ pub fn document(document: &Value, world: &World<'_>) -> Vec<Problem> {
     };
     let mut findings = Findings::default();
     keys::top_level(document, &mut findings);
+    keys::metadata(&decoded.metadata, &decoded.flags, &mut findings);
     portable::forms(document, &mut findings);
     life::document(document, &decoded.flags, world, &mut findings);
 

@@ -13,7 +13,8 @@ use comfy_table::presets::NOTHING;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::registry::{Log, Registry, connect_options};
+use crate::printable::{printable, printable_json, printable_lines};
+use crate::registry::{Junk, Log, Registry, connect_options};
 pub(super) use contents::Contents;
 
 /// Which registry.
@@ -127,27 +128,43 @@ impl Author {
 }
 
 impl Output {
-    /// The JSON to programs, the text to people; on standard output.
+    /// The JSON to programs, the text to people; on standard output. What others wrote is shown, and acts
+    /// on no terminal.
     pub(super) fn answer(self, json: &impl Serialize, text: impl Display) -> anyhow::Result<()> {
         let mut stdout = std::io::stdout().lock();
         if self.json {
-            serde_json::to_writer(&mut stdout, json)?;
-            writeln!(stdout)?;
+            writeln!(stdout, "{}", printable_json(&serde_json::to_string(json)?))?;
         } else {
-            writeln!(stdout, "{text}")?;
+            writeln!(stdout, "{}", printable_lines(&text.to_string()))?;
         }
         Ok(())
     }
 }
 
-/// A table for people, without lines around it.
+/// Messages of a log that are no records of this environment; anybody may have written them.
+pub(super) fn tell_skipped(junk: &[Junk]) {
+    for message in junk {
+        let Junk {
+            sequence,
+            subject,
+            rejection,
+        } = message;
+        let what = format!("message {sequence} on {subject}: {rejection}");
+        eprintln!("skipped {}", printable(&what));
+    }
+}
+
+/// A table for people, without lines around it. No cell can make a row, or hide one.
 pub(super) fn table<const N: usize>(
     header: [&str; N],
     rows: impl IntoIterator<Item = [String; N]>,
 ) -> String {
     let mut table = Table::new();
     table.load_style(NOTHING).set_header(header);
-    table.add_rows(rows);
+    table.add_rows(
+        rows.into_iter()
+            .map(|row| row.map(|cell| printable(&cell).into_owned())),
+    );
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
     }

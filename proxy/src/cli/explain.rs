@@ -17,7 +17,7 @@ use super::failure::Refused;
 use crate::decide::{SyncedAt, lifecycle};
 use crate::finding::{Finding, Level, did_you_mean, tell};
 use crate::flag_files::{self, FlagFile};
-use crate::printable::printable;
+use crate::printable::{printable, printable_json};
 
 /// Tell what a flag gives for a context, and which rule decided.
 #[derive(Debug, clap::Args)]
@@ -133,11 +133,12 @@ fn one(args: &Args, files: &[FlagFile], snapshot: &Snapshot) -> anyhow::Result<E
         let mut answer = not_found(key);
         if args.json {
             answer.insert("error".to_owned(), message.into());
-            writeln!(stdout, "{}", Value::Object(answer))?;
+            writeln!(stdout, "{}", line(&answer)?)?;
             return Ok(ExitCode::FAILURE);
         }
         let told = |member: &str| answer[member].as_str().unwrap_or_default();
-        writeln!(stdout, "flag     {key}\nreason   {}", told("reason"))?;
+        let shown = printable(key);
+        writeln!(stdout, "flag     {shown}\nreason   {}", told("reason"))?;
         writeln!(stdout, "error    {}", told("errorCode"))?;
         anyhow::bail!(message);
     };
@@ -150,7 +151,7 @@ fn one(args: &Args, files: &[FlagFile], snapshot: &Snapshot) -> anyhow::Result<E
         answer.extend(lifecycle.map(|lifecycle| ("lifecycle".to_owned(), lifecycle)));
         let steps = serde_json::to_value(&explanation.steps)?;
         answer.insert("steps".to_owned(), steps);
-        writeln!(stdout, "{}", Value::Object(answer))?;
+        writeln!(stdout, "{}", line(&answer)?)?;
     } else {
         stdout.write_all(for_people(key, &explanation, moment)?.as_bytes())?;
     }
@@ -180,17 +181,15 @@ fn for_people(
         Value::to_string,
     );
     let mut text = String::new();
-    writeln!(text, "flag     {key} (set {})", decision.flag.set)?;
-    writeln!(text, "value    {value}")?;
-    writeln!(
-        text,
-        "variant  {}",
-        decision.variant_name().unwrap_or("none")
-    )?;
+    let (key, set) = (printable(key), printable(&decision.flag.set));
+    let variant = printable(decision.variant_name().unwrap_or("none"));
+    writeln!(text, "flag     {key} (set {set})")?;
+    writeln!(text, "value    {}", printable(&value))?;
+    writeln!(text, "variant  {variant}")?;
     writeln!(text, "reason   {}", word(&decision.reason))?;
     if let Some(message) = decision.error_message() {
         let code = decision.error.map_or_else(String::new, |code| word(&code));
-        writeln!(text, "error    {code}: {message}")?;
+        writeln!(text, "error    {code}: {}", printable(&message))?;
     }
     let lifecycle = &explanation.lifecycle;
     for (name, told) in [
@@ -277,6 +276,11 @@ fn malformed(flag: Value, message: &str) -> Map<String, Value> {
         answer.remove("flag");
     }
     answer
+}
+
+/// One line of JSON.
+fn line(answer: &Map<String, Value>) -> serde_json::Result<String> {
+    Ok(printable_json(&serde_json::to_string(answer)?).into_owned())
 }
 
 /// How OpenFeature spells a reason or an error code.

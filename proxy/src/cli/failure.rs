@@ -6,6 +6,7 @@ use clap::ArgMatches;
 use serde::Serialize;
 
 use crate::finding::{Finding, tell};
+use crate::printable::{printable_json, printable_lines};
 
 /// What a verb refused, and everything that it found wrong.
 #[derive(Debug, thiserror::Error)]
@@ -42,10 +43,10 @@ pub(super) fn report(error: &anyhow::Error, json: bool) {
         };
         if let Ok(line) = serde_json::to_string(&failure) {
             // Whoever asked may be gone; the exit code is all that is left to say.
-            let _ = writeln!(std::io::stdout(), "{line}");
+            let _ = writeln!(std::io::stdout(), "{}", printable_json(&line));
         }
         return;
     }
     tell(findings);
-    eprintln!("error: {error:#}");
+    eprintln!("error: {}", printable_lines(&format!("{error:#}")));
 }

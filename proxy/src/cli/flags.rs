@@ -5,7 +5,7 @@ mod delete;
 mod push;
 mod sets;
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -13,10 +13,11 @@ use anyhow::bail;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::connection::{Author, Connection, Contents, Output, reason, table, time};
+use super::connection::{Author, Connection, Contents, Output, reason, table, tell_skipped, time};
 use crate::config::default_reserved;
 use crate::envelope::{Change, Document, FlagSetText, Verified};
 use crate::finding::did_you_mean;
+use crate::printable::printable;
 use crate::registry::{AppendError, Log};
 
 pub(super) use push::append;
@@ -35,7 +36,8 @@ pub(super) enum Args {
   burgee flags push config/flags --reason \"10% in Germany\"
   burgee flags push config/flags/checkout.yaml --as ci@build-4711")]
     Push(Push),
-    /// Prints a flag set as it was pushed, byte for byte.
+    /// Prints a flag set as it was pushed, byte for byte; on a terminal, control characters are shown
+    /// instead of sent.
     #[command(after_help = "Example:
   burgee flags get checkout > checkout.yaml")]
     Get(Get),
@@ -153,7 +155,14 @@ async fn get(args: Get) -> anyhow::Result<ExitCode> {
     if args.output.json {
         args.output.answer(&describe(record, Some(text)), "")?;
     } else {
-        std::io::stdout().lock().write_all(text.text.as_bytes())?;
+        let mut stdout = std::io::stdout().lock();
+        if stdout.is_terminal() {
+            for line in text.text.lines() {
+                writeln!(stdout, "{}", printable(line))?;
+            }
+        } else {
+            stdout.write_all(text.text.as_bytes())?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -161,12 +170,7 @@ async fn get(args: Get) -> anyhow::Result<ExitCode> {
 async fn list(args: List) -> anyhow::Result<ExitCode> {
     let registry = args.connection.registry().await?;
     let (records, junk) = registry.newest(&Log::flags()).await?;
-    for message in junk {
-        eprintln!(
-            "skipped message {} on {}: {}",
-            message.sequence, message.subject, message.rejection
-        );
-    }
+    tell_skipped(&junk);
     let live: Vec<&Verified> = records
         .iter()
         .filter(|record| text(record).is_some())

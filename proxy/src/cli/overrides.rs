@@ -134,8 +134,9 @@ struct Changed {
     digest: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     ends: Option<Timestamp>,
+    /// JSON has text only: what is not UTF-8 in it is U+FFFD.
     #[serde(skip_serializing_if = "Option::is_none")]
-    file: Option<PathBuf>,
+    file: Option<String>,
 }
 
 /// Runs the verb.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::table::{Report, Table, string, token};
+use super::table::{Report, Table, place, string};
 use super::{
     AccessLog, Admin, Config, Context, Decisions, FileSource, Limits, Listener, NatsSource,
     Shutdown, Source, Startup, attributes, routing,
@@ -46,9 +46,9 @@ pub(super) fn read(report: &Report<'_>, value: &Value) -> Option<Config> {
     let root = Table::open(report, value, String::new(), KEYS)?;
 
     // Each part is read before any is unwrapped, so that the file's problems come all at once.
-    let environment = root.get("environment", |value| string(value).and_then(token));
-    let region = root.require("region", |value| string(value).and_then(token));
-    let cluster = root.require("cluster", |value| string(value).and_then(token));
+    let environment = root.get("environment", |value| string(value).and_then(place));
+    let region = root.require("region", |value| string(value).and_then(place));
+    let cluster = root.require("cluster", |value| string(value).and_then(place));
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let threads = root.number("threads", cores as u64, 1..=1024);
     let listeners = listeners(&root);
@@ -215,7 +215,7 @@ fn nats_source(table: &Table<'_>, region: Option<&str>) -> NatsSource {
             "add `servers: [nats://127.0.0.1:4222]`",
         );
     }
-    let mut override_regions = table.strings("override_regions", token);
+    let mut override_regions = table.strings("override_regions", place);
     // The proxy's own region always counts: its operators must reach it.
     if let Some(region) = region
         && !override_regions.iter().any(|other| other == region)

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use crate::finding::nearest;
+use crate::registry::{MAX_PLACE_BYTES, is_place};
 
 /// A problem of a configuration file, by JSON Pointer.
 #[derive(Debug)]
@@ -303,12 +304,13 @@ pub(super) fn duration(value: &Value) -> Result<Duration, String> {
         .map_err(|error| format!("must be a duration such as 500ms, 5s or 2m: {error}"))
 }
 
-/// One token of a NATS subject. Lower case only, because stream names are made from it in upper case.
-pub(super) fn token(text: &str) -> Result<String, String> {
-    let fine =
-        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte);
-    if text.is_empty() || text.len() > 64 || !text.bytes().all(fine) {
-        return Err("must be 1 to 64 lower-case letters, digits, `-` or `_`".to_owned());
+/// The name of a region, a cluster or an environment.
+pub(super) fn place(text: &str) -> Result<String, String> {
+    if is_place(text) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!(
+            "must be 1 to {MAX_PLACE_BYTES} lower-case letters, digits, `-` or `_`"
+        ))
     }
-    Ok(text.to_owned())
 }

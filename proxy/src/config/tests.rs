@@ -69,6 +69,26 @@ fn the_least_configuration_has_documented_defaults() {
     assert_eq!(files.flags, Path::new("dir/flags"));
 }
 
+/// A log of overrides is named after a region, so that the configuration takes no other names.
+#[test]
+fn a_region_is_what_a_log_can_be_named_after() {
+    let longest = "x".repeat(64);
+    for name in ["eu", "eu-central_1", "0", "-", &longest] {
+        crate::registry::Log::overrides(name).expect("a name");
+        let config = load(&GOOD.replace("region: eu", &format!("region: '{name}'")));
+        assert_eq!(config.expect("a name").region, name);
+    }
+    let words = "must be 1 to 64 lower-case letters, digits, `-` or `_`";
+    for name in ["EU", "e.u", "e u", "\u{e9}", "*", &format!("{longest}x")] {
+        crate::registry::Log::overrides(name).expect_err("no name");
+        for key in ["region", "cluster"] {
+            let line = format!("{key}: '{name}'");
+            let place = if key == "region" { "1:1" } else { "2:1" };
+            refused(&format!("{key}:"), &line, place, words);
+        }
+    }
+}
+
 #[test]
 fn the_quickstart_is_good() {
     let text = include_str!("../../../config/quickstart.yaml");

@@ -118,10 +118,9 @@ impl Dictionary {
         Self(Vec::with_capacity(bytes))
     }
 
-    /// Appends a member, and a separator for the next one.
+    /// Appends a member, which ends in the separator from the next one.
     fn push(&mut self, member: &str) {
         self.0.extend_from_slice(member.as_bytes());
-        self.0.extend_from_slice(SEPARATOR.as_bytes());
     }
 
     /// An empty dictionary is not sent (RFC 9651, 4.1).

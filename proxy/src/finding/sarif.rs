@@ -1,9 +1,10 @@
 //! Findings as SARIF 2.1.0 (OASIS), which code hosts show beside the lines of a change.
 
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Component, Path, PathBuf};
 
 use burgee_eval::code::Code;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use serde_json::{Value, json};
 
 use super::code::all;
@@ -76,10 +77,12 @@ fn result(finding: &Finding, rules: &[&Code], base: &Path) -> Value {
     result
 }
 
-/// Relative to `base` where the file lies in it.
+/// A URI reference (RFC 3986), relative to `base` where the file lies in it.
 fn uri(file: &Path, base: &Path) -> String {
     let whole = plain(&base.join(file));
     match whole.strip_prefix(plain(base)) {
+        // The directory itself; an empty reference would be the log's own.
+        Ok(inside) if inside.as_os_str().is_empty() => "./".to_owned(),
         Ok(inside) => escape(inside),
         Err(_) => format!("file://{}", escape(&whole)),
     }
@@ -100,25 +103,35 @@ fn plain(path: &Path) -> PathBuf {
     plain
 }
 
+/// Byte by byte, so that a name which is not UTF-8 is named all the same.
 fn escape(path: &Path) -> String {
-    utf8_percent_encode(&path.to_string_lossy(), ESCAPED).to_string()
+    percent_encode(path.as_os_str().as_bytes(), ESCAPED).to_string()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsStr;
+
     use burgee_eval::text::{Location, Span};
 
     use super::*;
 
-    /// By the schema that OASIS published.
     fn is_valid(log: &Value) {
+        let errors = errors(log);
+        assert!(errors.is_empty(), "{errors:#?}\n{log:#}");
+    }
+
+    /// By the schema that OASIS published.
+    fn errors(log: &Value) -> Vec<String> {
         let schema = include_str!("../../tests/sarif/sarif-schema-2.1.0.json");
         // It was published with a bracket too many in two patterns, which are no regular expressions so.
         let schema = schema.replace("[a-zA-Z]{2}]?$", "[a-zA-Z]{2}$");
         let schema = serde_json::from_str(&schema).expect("it is JSON");
-        let validator = jsonschema::validator_for(&schema).expect("it is a schema");
-        let errors: Vec<_> = validator.iter_errors(log).map(|e| e.to_string()).collect();
-        assert!(errors.is_empty(), "{errors:#?}\n{log:#}");
+        // Those of URI references among them.
+        let options = jsonschema::options().should_validate_formats(true);
+        let validator = options.build(&schema).expect("it is a schema");
+        let errors = validator.iter_errors(log);
+        errors.map(|error| error.to_string()).collect()
     }
 
     #[test]
@@ -193,8 +206,38 @@ mod tests {
             ("../other/a.yaml", "file:///work/other/a.yaml"),
             ("/etc/a b.yaml", "file:///etc/a%20b.yaml"),
             ("100%.yaml", "100%25.yaml"),
+            ("a?b&c=[d].yaml", "a%3Fb%26c%3D%5Bd%5D.yaml"),
+            ("//etc//a.yaml", "file:///etc/a.yaml"),
+            (".", "./"),
         ] {
             assert_eq!(uri(Path::new(file), Path::new("/work/x")), expected);
         }
+    }
+
+    #[test]
+    fn whoever_parses_a_uri_finds_the_file_again() {
+        let every_byte: Vec<u8> = (1..=255).filter(|byte| *byte != b'/').collect();
+        let base = Path::new("/work/x y");
+        let base_uri = url::Url::from_directory_path(base).expect("it is absolute");
+        for name in [
+            &b"a b#c%20?d.yaml"[..],
+            b"f\xc3\xbcnf\xff\xfe.yaml",
+            b"c:/d.yaml",
+            b"deep/-/~._a.yaml",
+            &every_byte,
+        ] {
+            for folder in ["", "/etc/\u{e9}"] {
+                let file = Path::new(folder).join(OsStr::from_bytes(name));
+                let uri = uri(&file, base);
+                assert!(uri.is_ascii(), "{uri}");
+                let whole = base_uri.join(&uri).expect("a URI reference");
+                assert_eq!(whole.to_file_path(), Ok(base.join(&file)), "{uri}");
+                is_valid(&sarif(&[Finding::whole_file(&file, "m", "h")], base));
+            }
+        }
+        let mut log = sarif(&[Finding::whole_file(base, "m", "h")], base);
+        let place = "/runs/0/results/0/locations/0/physicalLocation/artifactLocation/uri";
+        *log.pointer_mut(place).expect("a place") = "a b%".into();
+        assert_ne!(errors(&log), [""; 0], "the schema asks for a URI reference");
     }
 }

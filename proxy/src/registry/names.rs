@@ -15,8 +15,8 @@ pub enum Kind {
 /// The longest name of a flag set or an override, in bytes.
 pub const MAX_NAME_BYTES: usize = 128;
 
-/// The longest name of a region or a cluster, in bytes.
-const MAX_PLACE_BYTES: usize = 64;
+/// The longest name of a region, a cluster or an environment, in bytes.
+pub(crate) const MAX_PLACE_BYTES: usize = 64;
 
 const FLAGS: &str = "BURGEE_FLAGS";
 const OVERRIDES: &str = "BURGEE_OVERRIDES_";
@@ -124,7 +124,12 @@ pub fn check_cluster(name: &str) -> Result<(), NameError> {
     check_place("cluster", name)
 }
 
-/// Lower case only: a log's name is made from it in upper case. The configuration asks for the same.
+/// Whether the configuration takes `name` for a region, a cluster or an environment.
+pub(crate) fn is_place(name: &str) -> bool {
+    check_place("", name).is_ok()
+}
+
+/// Lower case only: a log's name is made from it in upper case.
 fn check_place(what: &'static str, name: &str) -> Result<(), NameError> {
     let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_');
     check(what, name, MAX_PLACE_BYTES, "a-z 0-9 - _", allowed)

@@ -45,9 +45,10 @@ pub(super) fn names(
     let is_list = document.get("flags").is_some_and(Value::is_array);
     for flag in flags {
         if has_control(flag.key) {
-            let path = match is_list {
-                true => join_pointer(&flag.path, "key"),
-                false => flag.path.clone(),
+            let path = if is_list {
+                join_pointer(&flag.path, "key")
+            } else {
+                flag.path.clone()
             };
             let problem = control("the flag", flag.key, &path);
             findings.report(problem.of(flag.key));

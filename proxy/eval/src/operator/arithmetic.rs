@@ -168,16 +168,14 @@ fn combine(
         .to_integer()
         .zip(b.to_integer())
         .and_then(|(a, b)| exact(a, b));
-    match exact {
-        Some(result) => Number::Integer(result).normal(),
-        None => {
-            let result = rounded(a.to_float(), b.to_float());
-            if a.is_inexact() || b.is_inexact() {
-                Number::Inexact(result)
-            } else {
-                Number::Float(result)
-            }
-        }
+    if let Some(result) = exact {
+        return Number::Integer(result).normal();
+    }
+    let result = rounded(a.to_float(), b.to_float());
+    if a.is_inexact() || b.is_inexact() {
+        Number::Inexact(result)
+    } else {
+        Number::Float(result)
     }
 }
 

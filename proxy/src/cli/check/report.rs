@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::fix::Fix;
 use crate::finding::{Canvas, Finding, Level, draw, sarif};
+use crate::printable::printable_json;
 
 /// How to answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -61,7 +62,7 @@ fn write(outcome: &Outcome<'_>, format: Format, to: &mut io::StdoutLock<'_>) -> 
                 findings: outcome.findings,
                 fixed: outcome.fixes.iter().filter(|fix| fix.is_done()).collect(),
             };
-            return writeln!(to, "{}", serde_json::to_string_pretty(&answer)?);
+            return writeln!(to, "{}", pretty(&answer)?);
         }
         Format::Sarif => {
             let base = std::env::current_dir()?;
@@ -70,7 +71,7 @@ fn write(outcome: &Outcome<'_>, format: Format, to: &mut io::StdoutLock<'_>) -> 
             for fix in outcome.fixes {
                 eprint!("{fix}");
             }
-            return writeln!(to, "{}", serde_json::to_string_pretty(&log)?);
+            return writeln!(to, "{}", pretty(&log)?);
         }
         Format::Short => {
             for finding in outcome.findings {
@@ -97,4 +98,8 @@ fn write(outcome: &Outcome<'_>, format: Format, to: &mut io::StdoutLock<'_>) -> 
         to,
         "checked {configuration}{files} file(s) of flag sets: {errors} error(s), {warnings} warning(s)"
     )
+}
+
+fn pretty(value: &impl Serialize) -> serde_json::Result<String> {
+    Ok(printable_json(&serde_json::to_string_pretty(value)?).into_owned())
 }

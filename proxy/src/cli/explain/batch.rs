@@ -43,8 +43,7 @@ pub(super) fn run(
                 &format!("the line is longer than {MAX_LINE_BYTES} bytes"),
             )
         };
-        serde_json::to_writer(&mut output, &answer)?;
-        output.write_all(b"\n")?;
+        writeln!(output, "{}", super::line(&answer)?)?;
         // A program that asks one question and waits for its answer gets it.
         output.flush()?;
     }

@@ -10,6 +10,7 @@ use super::super::connection::{Contents, now};
 use super::broken::broken;
 use super::{Delete, Sets, describe, explain, missing, text};
 use crate::envelope::Change;
+use crate::printable::printable;
 use crate::registry::{Draft, Log};
 
 /// Of what would break, so many things are named.
@@ -62,7 +63,8 @@ fn named(broken: &[&SetProblem]) -> String {
     let mut text = String::new();
     for found in broken.iter().take(MAX_NAMED) {
         // Writing into a string cannot fail.
-        let _ = write!(text, "\n  {}: {}", found.set, found.problem.message);
+        let what = format!("{}: {}", found.set, found.problem.message);
+        let _ = write!(text, "\n  {}", printable(&what));
     }
     if let Some(more @ 1..) = broken.len().checked_sub(MAX_NAMED) {
         let _ = write!(text, "\n  and {more} more");

@@ -15,6 +15,7 @@ use super::{Push, Sets, explain};
 use crate::envelope::{Change, Document, FlagSetText, Verified};
 use crate::finding::{Finding, Level, tell};
 use crate::flag_files::{self, FlagFile};
+use crate::printable::printable;
 use crate::registry::{AppendError, Draft, Log, Registry};
 
 /// What became of it, for programs.
@@ -227,7 +228,7 @@ impl Pushed {
             (error, _) => format!(
                 "{}: NOT pushed: {}",
                 self.set,
-                error.as_deref().unwrap_or_default()
+                printable(error.as_deref().unwrap_or_default())
             ),
         }
     }

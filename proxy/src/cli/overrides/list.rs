@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::super::connection::{table, time};
+use super::super::connection::{table, tell_skipped, time};
 use super::keys::document;
 use super::{List, place};
 use crate::envelope::Verified;
@@ -73,12 +73,7 @@ async fn from_registry(args: &List) -> anyhow::Result<Vec<Verified>> {
     for log in &logs {
         let (newest, junk) = registry.newest(log).await?;
         records.extend(newest);
-        for message in junk {
-            eprintln!(
-                "skipped message {} on {}: {}",
-                message.sequence, message.subject, message.rejection
-            );
-        }
+        tell_skipped(&junk);
     }
     Ok(records)
 }

@@ -9,6 +9,7 @@ use super::super::connection::{Connection, Contents, now};
 use super::super::flags::explain;
 use crate::envelope::{Record, Rejection, Verified, claimed_log, seal};
 use crate::overrides::BROKER_CLOCK_TOLERANCE;
+use crate::printable::printable;
 use crate::registry::{Draft, Head, Log, Registry};
 use crate::source;
 
@@ -172,7 +173,10 @@ pub(super) fn read(path: &Path, environment: &str, log: Option<&Log>) -> anyhow:
         });
         match record {
             Ok(record) => records.push(record),
-            Err(error) => eprintln!("skipped {}: {error}", path.join(name).display()),
+            Err(error) => {
+                let what = format!("{}: {error}", path.join(name).display());
+                eprintln!("skipped {}", printable(&what));
+            }
         }
     }
     let place = path.display().to_string();

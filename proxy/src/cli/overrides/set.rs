@@ -78,7 +78,7 @@ pub(super) async fn set(mut args: Set) -> anyhow::Result<ExitCode> {
     let mut changed = Changed::new(&record, &place, document.flag, document.scope);
     changed.variant = document.variant;
     changed.ends = Some(document.ends);
-    changed.file = file;
+    changed.file = file.map(|file| file.to_string_lossy().into_owned());
     args.output.answer(&changed, text)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -118,7 +118,7 @@ pub(super) async fn clear(mut args: Clear) -> anyhow::Result<ExitCode> {
     let (record, file) = place.change(contents, &token, draft).await?;
     let text = format!("{} is decided by its rules again in {scope}", args.flag);
     let mut changed = Changed::new(&record, &place, args.flag, scope);
-    changed.file = file;
+    changed.file = file.map(|file| file.to_string_lossy().into_owned());
     args.output.answer(&changed, text)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -230,6 +230,11 @@ fn vary_names_the_headers_that_the_rules_read() {
         vary(&json!({ "and": [{ "var": "beta" }, { "var": "geo.country" }, { "var": "targetingKey" }] })).as_deref(),
         Some("cf-ipcountry, cookie, x-user-id")
     );
+    // Whom X-Forwarded-For names, the cache in front adds after it has looked: decision 0003.
+    assert_eq!(
+        vary(&json!({ "==": [{ "var": "client.address" }, "x"] })),
+        None
+    );
 }
 
 #[test]

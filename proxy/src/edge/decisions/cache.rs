@@ -22,7 +22,7 @@ use crate::wire::RouteFlags;
 /// A route with fewer flags, those that read the time aside, is decided each time: what is missed costs more
 /// than the decision itself, so keeping pays from here on if every other request is found. Measured; see
 /// docs/performance.md.
-pub(in crate::edge) const LEAST_FLAGS: usize = 20;
+pub(in crate::edge) const LEAST_FLAGS: usize = 30;
 
 /// A key, at most, in bytes. It is made on the stack. What has a longer one is decided each time.
 const MAX_KEY_BYTES: usize = 1024;
