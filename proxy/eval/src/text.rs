@@ -14,6 +14,7 @@ use serde_json::Value;
 pub(crate) use self::json::STRICT;
 pub(crate) use self::yaml::plain_scalar;
 use crate::limits::{MAX_KEY_BYTES, MAX_NESTING, MAX_PROBLEMS, MAX_TEXT_BYTES};
+use crate::operator::shorten;
 
 /// How a text is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -198,6 +199,18 @@ fn key_problem(key: &str, is_there: bool) -> Option<Wrong> {
 fn too_deep() -> Wrong {
     let what = format!("values nest more than {MAX_NESTING} levels deep");
     wrong(what, "flatten the document")
+}
+
+/// Of a number as it is written.
+fn too_large_number(text: &str) -> Wrong {
+    let what = format!(
+        "{} is beyond the range of a double, which ends at about 1.8e308",
+        shorten(text)
+    );
+    wrong(
+        what,
+        "write a smaller number, or quote it to make it a string",
+    )
 }
 
 /// What is wrong, and what to do.

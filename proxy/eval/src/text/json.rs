@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{
     Location, Locations, Parsed, Parts, Place, SyntaxError, SyntaxErrors, Wrong, key_problem,
-    too_deep, wrong,
+    too_deep, too_large_number, wrong,
 };
 use crate::limits::MAX_NESTING;
 
@@ -88,6 +88,13 @@ fn syntax_error(text: &str, error: &serde_json::Error) -> SyntaxError {
         Some(end) => &shown[..end],
         None => &shown,
     };
+    let location = Location {
+        line: count(line),
+        column: count(characters + 1),
+    };
+    if message == "number out of range" {
+        return beyond_a_double(source, bytes, location);
+    }
     let found = if message.starts_with("recursion limit") {
         too_deep()
     } else {
@@ -97,11 +104,32 @@ fn syntax_error(text: &str, error: &serde_json::Error) -> SyntaxError {
         };
         wrong(format!("this is not JSON: {message}"), help)
     };
-    let location = Location {
-        line: count(line),
-        column: count(characters + 1),
-    };
     SyntaxError::new(location, found)
+}
+
+/// It is JSON, but no number that anybody reads without loss. `serde_json` notices at its last character,
+/// `bytes` into the line; the place of a number is its first.
+fn beyond_a_double(source: &str, bytes: usize, end: Location) -> SyntaxError {
+    let is_of_number = |byte: &u8| byte.is_ascii_digit() || b"+-.eE".contains(byte);
+    let bytes = (bytes + 1).min(source.len());
+    let before = source.as_bytes()[..bytes]
+        .iter()
+        .rev()
+        .take_while(|byte| is_of_number(byte));
+    let length = before.count();
+    let start = Location {
+        // The characters of a number are of one byte each.
+        column: end.column + 1 - count(length).max(1),
+        ..end
+    };
+    let rest = source.as_bytes()[bytes..]
+        .iter()
+        .take_while(|byte| is_of_number(byte))
+        .count();
+    SyntaxError::new(
+        start,
+        too_large_number(&source[bytes - length..bytes + rest]),
+    )
 }
 
 fn is_comment(text: &str) -> bool {
@@ -130,7 +158,6 @@ fn advice(found: &str) -> Option<&'static str> {
             "write a string in double quotes, a number, true, false, null, a list or an object"
         }
         "invalid number" => "write it in decimal, without zeros before it, or as a string",
-        "number out of range" => "write a smaller one, or a string",
         "invalid escape" => "write a backslash twice",
         found if found.starts_with("control character") => "write it as an escape, such as `\\n`",
         _ => return None,

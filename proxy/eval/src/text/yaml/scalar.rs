@@ -7,7 +7,7 @@ use serde_json::{Number, Value};
 
 use super::refuse;
 use crate::operator::shorten;
-use crate::text::{Location, SyntaxError, wrong};
+use crate::text::{Location, SyntaxError, too_large_number, wrong};
 
 pub(super) fn check_tag(
     tag: Option<&Tag>,
@@ -98,13 +98,7 @@ fn plain(text: Cow<'_, str>, at: Location) -> Result<Value, SyntaxError> {
     }
     match number(&text) {
         Some(number) => Ok(Value::Number(number)),
-        None => refuse(
-            at,
-            wrong(
-                format!("{} is too large for a number", shorten(&text)),
-                "quote it, or write a smaller one",
-            ),
-        ),
+        None => refuse(at, too_large_number(&text)),
     }
 }
 
