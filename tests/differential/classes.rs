@@ -22,7 +22,9 @@ pub(crate) struct Case<'c> {
     pub(crate) official: Official,
     pub(crate) tree: &'c Json,
     pub(crate) ask: &'c Ask,
-    /// The rule of the flag, references substituted.
+    /// The document with references substituted.
+    pub(crate) substituted: &'c Json,
+    /// The rule of the flag in it.
     pub(crate) rule: &'c Json,
     pub(crate) ours: Result<&'c Answer, &'c str>,
     pub(crate) theirs: Result<&'c Answer, &'c str>,
@@ -66,11 +68,11 @@ pub(crate) fn classes() -> impl Iterator<Item = &'static Class> {
 
 impl Case<'_> {
     fn flag(&self) -> &Json {
-        &self.tree["flags"][&self.ask.flag]
+        &self.substituted["flags"][&self.ask.flag]
     }
 
     fn flags(&self) -> impl Iterator<Item = &Json> {
-        let members = self.tree["flags"].as_object();
+        let members = self.substituted["flags"].as_object();
         members.into_iter().flat_map(serde_json::Map::values)
     }
 

@@ -37,6 +37,18 @@ const TYPES: [ValueType; 5] = [
 /// In order of name, as they stand in a document.
 const EVALUATORS: [&str; 5] = ["eu", "ev-1", "ev-2", "ev-3", "team"];
 
+/// What members of flags refer to; JavaScript takes them in this order, too. What refers to another
+/// comes before it.
+const VALUES: [&str; 7] = [
+    "v-boolean",
+    "v-metadata",
+    "v-number",
+    "v-object",
+    "v-state",
+    "v-text",
+    "v-where",
+];
+
 impl Sheet {
     /// So many of 100 are orderly.
     pub(crate) fn new(seed: u64, index: u64, orderly: usize) -> Self {
@@ -44,11 +56,19 @@ impl Sheet {
         let rng = &mut rng;
         let mut document = Map::new();
         let evaluators = evaluators(rng, &mut document);
+        let refers = rng.percent(12);
+        if refers {
+            let names = &evaluators;
+            values_to_refer_to(rng, names, &mut document);
+        }
         let mut flags = Map::new();
         let mut asks = Vec::new();
         for _ in 0..if rng.percent(75) { 1 } else { 2 } {
             let key = flag_key(rng);
-            let (flag, kind) = flag(rng, &evaluators);
+            let (mut flag, kind) = flag(rng, &evaluators);
+            if refers {
+                refer(rng, kind, &mut flag);
+            }
             flags.insert(key.clone(), flag);
             for _ in 0..rng.between(1, 3) {
                 asks.push(ask(rng, &key, kind));
@@ -65,6 +85,16 @@ impl Sheet {
         }
         if rng.percent(5) {
             document.insert("anything".to_owned(), values::any(rng, 2));
+        }
+        if refers && rng.percent(5) {
+            document.insert(
+                "metadata".to_owned(),
+                json!({ "owner": { "$ref": "v-text" } }),
+            );
+        }
+        if rng.percent(10) {
+            let delivery = delivery(rng, &document);
+            document.insert("delivery".to_owned(), delivery);
         }
         Self {
             tree: Json::Object(document),
@@ -83,6 +113,11 @@ pub(crate) fn pinned(tree: &Json, bucketing: Bucketing) -> Json {
             .or_insert_with(|| Json::Object(Map::new()));
         if let Json::Object(metadata) = metadata {
             metadata.insert("bucketing".to_owned(), bucketing.name().into());
+        }
+        let delivery = members.get_mut("delivery").and_then(Json::as_object_mut);
+        let entries = delivery.into_iter().flat_map(Map::values_mut);
+        for own in entries.filter_map(|entry| entry.get_mut("bucketing")) {
+            *own = bucketing.name().into();
         }
     }
     tree
@@ -110,6 +145,97 @@ fn evaluators(rng: &mut Rng, document: &mut Map<String, Json>) -> Vec<String> {
         document.insert("$evaluators".to_owned(), Json::Object(rules));
     }
     names
+}
+
+fn values_to_refer_to(rng: &mut Rng, rules: &[String], document: &mut Map<String, Json>) {
+    let evaluators = document
+        .entry("$evaluators")
+        .or_insert_with(|| Json::Object(Map::new()));
+    for name in VALUES {
+        let value = match name {
+            "v-boolean" => Json::Bool(rng.percent(50)),
+            "v-metadata" => json!({ "owner": { "$ref": "v-text" }, "version": 2 }),
+            "v-number" => number(rng),
+            "v-object" => {
+                let mut value = values::of_kind(rng, Kind::Object, 2);
+                if rng.percent(50) {
+                    // Mostly what comes later; a rule is what comes earlier.
+                    let to = if rng.percent(15) && !rules.is_empty() {
+                        rng.choose(rules).as_str()
+                    } else {
+                        rng.pick(&["v-text", "v-where", "v-object", "nowhere"])
+                    };
+                    value["to"] = json!([{ "$ref": to }]);
+                }
+                value
+            }
+            "v-state" => "ENABLED".into(),
+            "v-text" => text(rng),
+            _ => json!([rng.below(9), { "key": text(rng) }]),
+        };
+        evaluators[name] = value;
+    }
+}
+
+/// Mostly of ASCII, for Python refuses a document that has other evaluators.
+fn text(rng: &mut Rng) -> Json {
+    if rng.percent(90) {
+        rng.pick(&["a team", "12", "", "/a.b/", "say \"no\""])
+            .into()
+    } else {
+        Json::String(values::string(rng))
+    }
+}
+
+/// Puts references into members of a flag.
+fn refer(rng: &mut Rng, kind: ValueType, flag: &mut Json) {
+    let value = match kind {
+        ValueType::Boolean => "v-boolean",
+        ValueType::String => "v-text",
+        ValueType::Integer | ValueType::Float => "v-number",
+        ValueType::Object => "v-object",
+    };
+    if rng.percent(60) {
+        flag["variants"][rng.pick(&["on", "off"])] = json!({ "$ref": value });
+    }
+    if kind == ValueType::Object {
+        let name = rng.pick(&["on", "off", "none", "v-where", "v-text", "v-object"]);
+        let inner = match rng.below(4) {
+            0 => json!({ "$ref": name }),
+            1 => json!([1, { "$ref": name }, { "x": { "$ref": name } }]),
+            2 => json!({ "$ref": name, "beside": true }),
+            _ => json!({ "$ref": [name] }),
+        };
+        if let Some(on) = flag["variants"]["on"].as_object_mut()
+            && !on.contains_key("$ref")
+        {
+            on.insert("in".to_owned(), inner);
+        }
+    }
+    match rng.below(8) {
+        0 => flag["state"] = json!({ "$ref": "v-state" }),
+        1 => flag["metadata"] = json!({ "$ref": "v-metadata" }),
+        2 => flag["metadata"] = json!({ "team": { "$ref": "v-text" } }),
+        _ => {}
+    }
+}
+
+/// What only Burgee reads, and what decides nothing.
+fn delivery(rng: &mut Rng, document: &Map<String, Json>) -> Json {
+    let mut entries = Map::new();
+    let flags = document["flags"].as_object();
+    for (index, key) in flags.into_iter().flat_map(Map::keys).enumerate() {
+        let mut entry = json!({});
+        if rng.percent(50) {
+            entry["header"] = json!(format!("x-flag-of-{index}"));
+        }
+        if rng.percent(50) {
+            // Whatever it is asked about is pinned to one.
+            entry["bucketing"] = json!("v3");
+        }
+        entries.insert(key.clone(), entry);
+    }
+    Json::Object(entries)
 }
 
 fn flag_key(rng: &mut Rng) -> String {

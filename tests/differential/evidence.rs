@@ -3,7 +3,7 @@
 //! a run with them finds out whether it is still what they say.
 //!
 //! A case is written short: `rule`, and where they matter `context`, `evaluators`, members of the
-//! `flag`, and the type that is `wanted`.
+//! `flag`, `metadata` of the set, and the type that is `wanted`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -31,6 +31,9 @@ struct Short {
     evaluators: Option<Json>,
     #[serde(default)]
     flag: serde_json::Map<String, Json>,
+    /// Of the set.
+    #[serde(default)]
+    metadata: Option<Json>,
     #[serde(default)]
     wanted: Option<String>,
 }
@@ -48,6 +51,9 @@ fn case(short: &str) -> (Json, Ask) {
     let mut tree = json!({ "flags": { "flag": flag } });
     if let Some(evaluators) = short.evaluators {
         tree["$evaluators"] = evaluators;
+    }
+    if let Some(metadata) = short.metadata {
+        tree["metadata"] = metadata;
     }
     let wanted = short.wanted.map(|wanted| match wanted.as_str() {
         "integer" => ValueType::Integer,
@@ -157,8 +163,10 @@ fn exceptions_are_as_wide_as_their_examples_and_no_wider() {
             };
             let ours = ours(official, &tree, NOW, std::slice::from_ref(&ask));
             let (ours, theirs) = (ours.of(0), record.theirs.of(0));
+            let substituted = without_references(&tree);
             let case = Case {
-                rule: &without_references(&tree)["flags"]["flag"]["targeting"],
+                substituted: &substituted,
+                rule: &substituted["flags"]["flag"]["targeting"],
                 official,
                 tree: &tree,
                 ask: &ask,

@@ -70,9 +70,10 @@ impl Judge {
         theirs: Result<&Answer, &str>,
     ) -> Option<&'static str> {
         let trace = self.trace(tree, now, ask);
-        let rule = &without_references(tree)["flags"][&ask.flag]["targeting"];
+        let substituted = without_references(tree);
         class_of(&Case {
-            rule,
+            substituted: &substituted,
+            rule: &substituted["flags"][&ask.flag]["targeting"],
             official: self.official(),
             tree,
             ask,

@@ -11,6 +11,7 @@ mod oracle;
 mod rng;
 mod rules;
 mod run;
+mod samples;
 mod shrink;
 mod values;
 mod vectors;

@@ -144,6 +144,11 @@ impl Oracle {
     /// Sends a request; replies come in the order of requests.
     pub(crate) fn send(&self, tree: &Json, now: u64, asks: &[Ask], trace: bool) {
         let document = values::text(&pinned(tree, self.official.bucketing()));
+        self.send_text(&document, now, asks, trace);
+    }
+
+    /// The same of a document as it stands.
+    pub(crate) fn send_text(&self, document: &str, now: u64, asks: &[Ask], trace: bool) {
         let request = format!(
             r#"{{"document":{},"now":{now},"trace":{trace},"asks":[{}]}}"#,
             json!(document),

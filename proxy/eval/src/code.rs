@@ -51,7 +51,7 @@ codes! {
     NEGATIVE_WEIGHT = "negative-weight", Warning, "A negative weight counts as 0.";
     CONSTANT_BUCKETING_VALUE = "constant-bucketing-value", Warning, "A `fractional` splits by a constant, which tells no user from another.";
     UNREACHABLE_RULE = "unreachable-rule", Warning, "A part of a rule can never be reached.";
-    UNUSED_EVALUATOR = "unused-evaluator", Warning, "No rule uses an evaluator.";
+    UNUSED_EVALUATOR = "unused-evaluator", Warning, "Nothing uses an evaluator.";
     UNKNOWN_ATTRIBUTE = "unknown-attribute", Warning, "A rule reads an attribute that the configuration never provides.";
     EXPIRED_FLAG = "expired-flag", Warning, "A flag is still there after the day on which it was to go.";
     INVALID_LIFECYCLE = "invalid-lifecycle", Warning, "The owner, purpose, stage or last day of a flag cannot be read.";

@@ -7,10 +7,9 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use crate::context::{AttributeId, Attributes};
-use crate::document::{self, FlagSource};
+use crate::document::{self, FlagSource, too_large};
 use crate::flag::{Flag, FlagSet, Flaw, MAX_FLAWS, Targeting, VariantIndex};
 use crate::gate::Gates;
-use crate::limits::MAX_SET_BYTES;
 use crate::operator::Names;
 use crate::operator::build::{Builder, substituted};
 use crate::pointer::{Pointer, join_pointer};
@@ -225,16 +224,6 @@ struct Set<'d> {
     /// Whether these are all there are: otherwise the document is refused for them.
     evaluators_known: bool,
     metadata: &'d Map<String, Value>,
-}
-
-/// What refuses a set for which there is no room. What comes after is not read for problems.
-fn too_large() -> Problem {
-    let message = format!(
-        "the set takes more than {} MiB of memory, with its evaluators in every rule that refers to them",
-        MAX_SET_BYTES >> 20
-    );
-    Problem::new(Severity::Document, "", message)
-        .help("split the set, or shorten the evaluators that many rules refer to")
 }
 
 impl Set<'_> {

@@ -7,18 +7,21 @@
 
 mod delivery;
 mod flag;
+mod references;
 mod variants;
 
 use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
+use self::references::References;
+pub(crate) use self::references::reference;
 use crate::bucketing::Bucketing;
 use crate::code;
 use crate::flag::{Flaw, Variant};
 use crate::gate::Gates;
 use crate::lifecycle;
-use crate::limits::{MAX_FLAGS, MAX_NESTING, MAX_SET_NAME_BYTES};
+use crate::limits::{MAX_FLAGS, MAX_NESTING, MAX_SET_BYTES, MAX_SET_NAME_BYTES};
 use crate::pointer::join_pointer;
 use crate::problem::{Problem, Problems, Severity};
 
@@ -93,7 +96,8 @@ pub(crate) fn decode<'d>(
         problems.push(refusal("", message).help("flatten the document"));
         return None;
     }
-    let metadata = scalars(root.get("metadata"), "/metadata", problems);
+    let metadata = root.get("metadata");
+    let metadata = scalars(metadata, "/metadata", &mut References::new(None), problems);
     lifecycle::check(&metadata, "/metadata", problems);
     let id = set_name(name, &metadata, problems);
     let bucketing = set_bucketing(&metadata, problems);
@@ -101,11 +105,16 @@ pub(crate) fn decode<'d>(
         None => Some(Cow::Owned(Map::new())),
         there => object(there, "/$evaluators", problems).map(Cow::Borrowed),
     };
+    let mut references = References::new(root.get("$evaluators").and_then(Value::as_object));
     let Flags {
         mut named,
         unnamed,
         all_keys_known,
-    } = flags(root.get("flags"), bucketing, problems);
+    } = flags(root.get("flags"), bucketing, &mut references, problems);
+    if references.are_too_large() {
+        problems.push_first(too_large());
+        return None;
+    }
     delivery::apply(root.get("delivery"), &mut named, all_keys_known, problems);
     let mut flags = named;
     flags.extend(unnamed);
@@ -117,6 +126,16 @@ pub(crate) fn decode<'d>(
         evaluators,
         flags,
     })
+}
+
+/// What refuses a set for which there is no room. What comes after is not read for problems.
+pub(crate) fn too_large() -> Problem {
+    let message = format!(
+        "the set takes more than {} MiB of memory, with its evaluators in everything that refers to them",
+        MAX_SET_BYTES >> 20
+    );
+    refusal("", message)
+        .help("split the set, or shorten the evaluators that are referred to very often")
 }
 
 fn refusal(path: impl Into<String>, message: impl Into<String>) -> Problem {
@@ -171,11 +190,19 @@ fn object<'d>(
 }
 
 /// Metadata: an object of strings, numbers and booleans.
-fn scalars(value: Option<&Value>, path: &str, problems: &mut Problems) -> Map<String, Value> {
+fn scalars<'d>(
+    value: Option<&'d Value>,
+    path: &str,
+    references: &mut References<'d>,
+    problems: &mut Problems,
+) -> Map<String, Value> {
+    let value = value.map(|value| references.follow(value));
     let Some(members) = object(value, path, problems) else {
         return Map::new();
     };
+    let mut scalars = Map::new();
     for (key, value) in members {
+        let value = references.follow(value);
         if matches!(value, Value::Null | Value::Array(_) | Value::Object(_)) {
             problems.push(
                 refusal(
@@ -188,8 +215,12 @@ fn scalars(value: Option<&Value>, path: &str, problems: &mut Problems) -> Map<St
                 .help("write it as a string, or remove it"),
             );
         }
+        // Where it does not fit, the whole document is refused.
+        if let Ok(copied) = references.copy(value) {
+            scalars.insert(key.clone(), copied.value);
+        }
     }
-    members.clone()
+    scalars
 }
 
 /// The set's name is one token of a subject, so it has neither dots nor blanks nor wildcards.
@@ -256,9 +287,15 @@ struct Flags<'d> {
     all_keys_known: bool,
 }
 
-fn flags<'d>(value: Option<&'d Value>, bucketing: Bucketing, problems: &mut Problems) -> Flags<'d> {
+fn flags<'d>(
+    value: Option<&'d Value>,
+    bucketing: Bucketing,
+    references: &mut References<'d>,
+    problems: &mut Problems,
+) -> Flags<'d> {
     let mut named: Vec<FlagSource<'d>> = Vec::new();
     let mut unnamed = Vec::new();
+    let value = value.map(|value| references.follow(value));
     match value {
         None => problems
             .push(refusal("", "there are no flags").help("add `flags:`, and a flag under it")),
@@ -269,20 +306,24 @@ fn flags<'d>(value: Option<&'d Value>, bucketing: Bucketing, problems: &mut Prob
                     let problem = refusal(&path, "a flag's key is empty");
                     problems.push(problem.help("give it a name"));
                 }
-                named.push(flag::decode(key, value, path, bucketing, problems));
+                let value = references.follow(value);
+                let flag = flag::decode(key, value, path, bucketing, references, problems);
+                named.push(flag);
             }
         }
         Some(Value::Array(items)) => {
             for (index, value) in items.iter().enumerate() {
                 let path = format!("/flags/{index}");
-                let key = array_key(value, &path, problems);
+                let value = references.follow(value);
+                let key = array_key(value, &path, references, problems);
                 let of = if key.is_some() {
                     &mut named
                 } else {
                     &mut unnamed
                 };
                 let key = key.unwrap_or_default();
-                of.push(flag::decode(key, value, path, bucketing, problems));
+                let flag = flag::decode(key, value, path, bucketing, references, problems);
+                of.push(flag);
             }
             named.sort_by(|a, b| a.key.cmp(b.key));
             for pair in named.windows(2) {
@@ -326,9 +367,14 @@ fn flags<'d>(value: Option<&'d Value>, bucketing: Bucketing, problems: &mut Prob
 }
 
 /// The key of a flag in a list, if it has one. What is no flag at all is reported where it is decoded.
-fn array_key<'d>(value: &'d Value, path: &str, problems: &mut Problems) -> Option<&'d str> {
+fn array_key<'d>(
+    value: &'d Value,
+    path: &str,
+    references: &mut References<'d>,
+    problems: &mut Problems,
+) -> Option<&'d str> {
     let members = value.as_object()?;
-    match members.get("key") {
+    match members.get("key").map(|key| references.follow(key)) {
         Some(Value::String(key)) => {
             if key.is_empty() {
                 let problem = refusal(join_pointer(path, "key"), "a flag's key is empty");

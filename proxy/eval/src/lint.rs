@@ -84,7 +84,7 @@ pub fn document(document: &Value, world: &World<'_>) -> Vec<Problem> {
 /// An evaluator that no rule uses is not compiled with any: it is here.
 fn unused(name: &str, evaluators: Evaluators<'_>, room: &mut Room, findings: &mut Findings) {
     let path = join_pointer("/$evaluators", name);
-    let message = format!("no rule uses the evaluator {name:?}");
+    let message = format!("nothing uses the evaluator {name:?}");
     let problem = Problem::new(Severity::Warning, path.as_str(), message);
     findings.report(
         problem

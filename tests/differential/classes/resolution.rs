@@ -55,6 +55,27 @@ pub(super) const CLASSES: &[Class] = &[
         near_miss: r#"{"rule": {"$ref": "a"}, "evaluators": {"b": {"!": [false]}, "a": {"if": [{"$ref": "b"}, "on"]}}}"#,
     },
     Class {
+        name: "value-of-earlier",
+        officials: ALL,
+        applies: value_of_earlier,
+        example: r#"{"rule": null, "flag": {"variants": {"on": {"$ref": "b"}}, "defaultVariant": "on"}, "evaluators": {"a": true, "b": {"x": {"$ref": "a"}}}}"#,
+        near_miss: r#"{"rule": null, "flag": {"variants": {"on": {"$ref": "a"}}, "defaultVariant": "on"}, "evaluators": {"a": {"x": {"$ref": "b"}}, "b": true}}"#,
+    },
+    Class {
+        name: "reference-in-metadata-of-the-set",
+        officials: JAVASCRIPT,
+        applies: reference_in_metadata_of_the_set,
+        example: r#"{"rule": null, "metadata": {"owner": {"$ref": "e"}}, "evaluators": {"e": "a team"}}"#,
+        near_miss: r#"{"rule": null, "flag": {"metadata": {"owner": {"$ref": "e"}}}, "evaluators": {"e": "a team"}}"#,
+    },
+    Class {
+        name: "evaluator-with-dollar",
+        officials: JAVASCRIPT,
+        applies: evaluator_with_dollar,
+        example: r#"{"rule": null, "flag": {"variants": {"on": {"$ref": "e"}}, "defaultVariant": "on"}, "evaluators": {"e": {"price": "$$5"}}}"#,
+        near_miss: r#"{"rule": null, "flag": {"variants": {"on": {"$ref": "e"}}, "defaultVariant": "on"}, "evaluators": {"e": {"price": "$5"}}}"#,
+    },
+    Class {
         name: "boolean-as-float",
         officials: PYTHON,
         applies: boolean_as_float,
@@ -167,6 +188,35 @@ fn reference_to_earlier(case: &Case<'_>) -> bool {
                 .filter(|(other, _)| *other < name)
                 .any(|(other, _)| refers_to(rule, other))
         })
+}
+
+/// The same in what a variant gives: the reference is left there, and served.
+fn value_of_earlier(case: &Case<'_>) -> bool {
+    let served = case.theirs.ok().and_then(|theirs| theirs.value.as_ref());
+    served.is_some_and(|value| {
+        case.evaluators().any(|(name, _)| {
+            let refer = |(other, rule): (&str, &Json)| name <= other && refers_to(rule, name);
+            refers_to(value, name) && case.evaluators().any(refer)
+        })
+    })
+}
+
+/// JavaScript substitutes in the whole document, Python in its flags.
+fn reference_in_metadata_of_the_set(case: &Case<'_>) -> bool {
+    case.ours.is_err()
+        && case
+            .evaluators()
+            .any(|(name, _)| refers_to(&case.tree["metadata"], name))
+}
+
+/// JavaScript substitutes with `replaceAll`, which reads `$$`, `$&`, `` $` `` and `$'` in what it puts in.
+fn evaluator_with_dollar(case: &Case<'_>) -> bool {
+    case.evaluators().any(|(_, rule)| {
+        let text = rule.to_string();
+        ["$$", "$&", "$`", "$'"]
+            .iter()
+            .any(|pattern| text.contains(pattern))
+    })
 }
 
 fn refers_to(rule: &Json, name: &str) -> bool {

@@ -28,8 +28,8 @@ const resolvers = {
   object: 'resolveObjectEvaluation',
 };
 
-function resolve(core, document, ask) {
-  const first = Object.values(document.flags[ask.flag]?.variants ?? {})[0] ?? true;
+function resolve(core, ask) {
+  const first = [...(core.getFlag(ask.flag)?.variants.values() ?? [])][0] ?? true;
   const type = typeOf(ask.type) ?? typeof first;
   const ours = defaults[type];
   const result = core[resolvers[type]](ask.flag, ours, ask.context, silent);
@@ -56,8 +56,7 @@ function reply(request) {
   } catch (error) {
     return { refused: String(error) };
   }
-  const document = JSON.parse(request.document);
-  return { answers: request.asks.map((ask) => resolve(core, document, ask)) };
+  return { answers: request.asks.map((ask) => resolve(core, ask)) };
 }
 
 createInterface({ input: process.stdin }).on('line', (line) => {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{FlagSource, kind, refusal, scalars};
+use super::{FlagSource, References, kind, refusal, scalars};
 use crate::bucketing::Bucketing;
 use crate::code;
 use crate::flag::Variant;
@@ -25,6 +25,7 @@ pub(super) fn decode<'d>(
     value: &'d Value,
     path: String,
     bucketing: Bucketing,
+    references: &mut References<'d>,
     problems: &mut Problems,
 ) -> FlagSource<'d> {
     let Value::Object(members) = value else {
@@ -39,12 +40,18 @@ pub(super) fn decode<'d>(
         return FlagSource::unread(key, path, bucketing);
     };
     let first = problems.len();
-    let enabled = state(members.get("state"), &path, problems);
-    let variants = super::variants::decode(members.get("variants"), &path, problems);
-    let default_variant =
-        default_variant(members.get("defaultVariant"), &variants, &path, problems);
+    let mut member = |name| members.get(name).map(|value| references.follow(value));
+    let enabled = state(member("state"), &path, problems);
+    let (variants, default) = (member("variants"), member("defaultVariant"));
+    let variants = super::variants::decode(variants, &path, references, problems);
+    let default_variant = default_variant(default, &variants, &path, problems);
     let metadata_path = join_pointer(&path, "metadata");
-    let metadata = scalars(members.get("metadata"), &metadata_path, problems);
+    let metadata = scalars(
+        members.get("metadata"),
+        &metadata_path,
+        references,
+        problems,
+    );
     lifecycle::check(&metadata, &metadata_path, problems);
     for unknown in members
         .keys()

@@ -1,13 +1,15 @@
-//! The variants of one flag: at least one, each with a name, all of one JSON type.
+//! The variants of one flag: at least one, each with a name, all of one JSON type once references are
+//! substituted.
 
 use std::mem::{Discriminant, discriminant};
 use std::sync::Arc;
 
 use serde_json::{Number, Value};
 
+use super::references::{Left, References, Unfit};
 use super::{kind, refusal};
 use crate::flag::Variant;
-use crate::limits::MAX_VARIANTS;
+use crate::limits::{MAX_NESTING, MAX_VARIANTS};
 use crate::pointer::join_pointer;
 use crate::problem::{Problem, Problems, Severity};
 
@@ -15,9 +17,10 @@ use crate::problem::{Problem, Problems, Severity};
 const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
 
 /// The variants of the flag at `flag_path`, in order of name.
-pub(super) fn decode(
-    value: Option<&Value>,
+pub(super) fn decode<'d>(
+    value: Option<&'d Value>,
     flag_path: &str,
+    references: &mut References<'d>,
     problems: &mut Problems,
 ) -> Vec<Variant> {
     let path = join_pointer(flag_path, "variants");
@@ -55,21 +58,57 @@ pub(super) fn decode(
         );
         return Vec::new();
     }
-    let expected = expected_type(members.values());
+    let values = members.values().map(|value| references.follow(value));
+    let expected = expected_type(values);
     let mut variants = Vec::with_capacity(members.len());
     for (name, value) in members {
         let path = join_pointer(&path, name);
         if name.is_empty() {
             problems.push(refusal(&path, "a variant's name is empty").help("give it a name"));
         }
-        check(value, expected, path, problems);
         variants.push(Variant {
             name: Arc::from(name.as_str()),
-            value: value.clone(),
+            value: decode_value(value, expected, path, references, problems),
         });
     }
     variants.sort_by(|a, b| a.name.cmp(&b.name));
     variants
+}
+
+/// The value of a variant; of what does not fit, any: its document is refused.
+fn decode_value<'d>(
+    value: &'d Value,
+    expected: Option<(Discriminant<Value>, &'static str)>,
+    path: String,
+    references: &mut References<'d>,
+    problems: &mut Problems,
+) -> Value {
+    let copied = match references.copy(value) {
+        Ok(copied) => copied,
+        Err(Unfit::Large) => return Value::Null,
+        Err(Unfit::Deep) => {
+            let message =
+                format!("with what it refers to, it nests more than {MAX_NESTING} levels deep");
+            problems.push(refusal(path, message).help("flatten what it refers to"));
+            return Value::Null;
+        }
+    };
+    if let Some(left) = copied.left {
+        problems.push(unsubstituted(&left, &path));
+    }
+    check(&copied.value, expected, path, problems);
+    copied.value
+}
+
+/// It may be meant: not all that has a member `$ref` means this.
+fn unsubstituted(left: &Left, path: &str) -> Problem {
+    let why = match left {
+        Left::Unknown(name) => format!("there is no evaluator {name:?}"),
+        Left::Cycle(name) => format!("the evaluator {name:?} refers to itself"),
+    };
+    let message = format!("{why}, so that a reference to it is served as it stands");
+    Problem::new(Severity::Warning, path, message)
+        .help("define it under `$evaluators`, or write the value itself")
 }
 
 /// The type of the first variant whose type a flag can have.

@@ -1,5 +1,5 @@
-//! What rules get to through references: which evaluators are used, and whether users are split by
-//! `fractional` where nothing says by which bucketing.
+//! What flags get to through references: which evaluators are used, in rules and elsewhere, and whether
+//! users are split by `fractional` where nothing says by which bucketing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::part::{Evaluators, Part};
 use super::{Findings, Rule};
 use crate::code;
+use crate::document::reference;
 use crate::problem::{Problem, Severity};
 
 /// Names of the evaluators that are used.
@@ -35,7 +36,13 @@ pub(super) fn document<'d>(
             unpinned.push((rule.flag, place));
         }
     }
-    let used = reach.splits.into_keys().collect();
+    let mut used: BTreeSet<&str> = BTreeSet::new();
+    if evaluators.names().next().is_some()
+        && let Some(flags) = document.get("flags")
+    {
+        reach.outside_rules(flags, &mut used);
+    }
+    used.extend(reach.splits.into_keys());
     if let [(first, place), others @ ..] = &*unpinned {
         findings.report(unpinned_bucketing(first, place, others.len()));
     }
@@ -98,6 +105,47 @@ impl<'d> Reach<'d, '_> {
             "fractional" => Some(argument.path),
             _ => inside,
         }
+    }
+
+    /// What flags refer to outside of their rules.
+    fn outside_rules(&mut self, flags: &Value, used: &mut BTreeSet<&'d str>) {
+        let flags: Vec<&Value> = match flags {
+            Value::Object(members) if reference(flags).is_none() => members.values().collect(),
+            Value::Array(items) => items.iter().collect(),
+            other => vec![other],
+        };
+        for flag in flags {
+            match flag {
+                Value::Object(members) if reference(flag).is_none() => {
+                    for (_, member) in members.iter().filter(|(key, _)| *key != "targeting") {
+                        self.values(member, used);
+                    }
+                }
+                other => self.values(other, used),
+            }
+        }
+    }
+
+    /// What a value refers to, and what that refers to.
+    fn values(&mut self, value: &Value, used: &mut BTreeSet<&'d str>) {
+        if !self.findings.enter() {
+            return;
+        }
+        if let Some((name, target)) = reference(value).and_then(|name| self.evaluators.part(name)) {
+            if used.insert(name) {
+                self.values(target.value, used);
+            }
+        } else {
+            let inside: Vec<&Value> = match value {
+                Value::Array(items) => items.iter().collect(),
+                Value::Object(members) => members.values().collect(),
+                _ => Vec::new(),
+            };
+            for value in inside {
+                self.values(value, used);
+            }
+        }
+        self.findings.leave();
     }
 
     /// All of them are looked at, for what they use.
