@@ -14,6 +14,7 @@ mod branches;
 mod constant;
 mod facts;
 mod fractional;
+mod implication;
 mod keys;
 mod life;
 mod part;

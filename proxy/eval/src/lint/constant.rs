@@ -52,8 +52,29 @@ pub(super) fn fold(operator: &str, arguments: &[Cow<'_, Value>]) -> Option<Value
     let arguments = arguments
         .iter()
         .map(|argument| argument.clone().into_owned());
+    evaluate(operator, arguments.collect())
+}
+
+/// What a loop gives over a constant that has no items. `reduce` gives what it starts with, and is left out.
+pub(super) fn over_nothing(operator: &str, list: &Value, arguments: usize) -> Option<Value> {
+    let is_empty = match list {
+        Value::Array(items) => items.is_empty(),
+        Value::Object(_) => false,
+        _ => true,
+    };
+    // What is repeated does not matter, as it is not.
+    let arguments = [list.clone()]
+        .into_iter()
+        .chain(std::iter::repeat_n(Value::Null, arguments - 1));
+    (is_empty && operator != "reduce")
+        .then(|| evaluate(operator, arguments.collect()))
+        .flatten()
+}
+
+/// Of constants that are no operators.
+fn evaluate(operator: &str, arguments: Vec<Value>) -> Option<Value> {
     let mut rule = Map::new();
-    rule.insert(operator.to_owned(), arguments.collect());
+    rule.insert(operator.to_owned(), arguments.into());
     let builder = Builder {
         attributes: &mut Attributes::default(),
         evaluators: &Map::new(),

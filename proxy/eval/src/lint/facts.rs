@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
 use super::Findings;
+use super::implication::{MAX_CONSTANTS, Test, Verdict, decide, read};
 use super::part::{Evaluators, Part};
+use crate::limits::MAX_RULE_DEPTH;
 
 /// A condition that is written longer than this is not remembered.
 const MAX_CONDITION_BYTES: usize = 16 * 1024;
@@ -16,24 +18,59 @@ const BYTES_PER_STEP: usize = 32;
 /// Of one condition, so many parts are remembered.
 const MAX_PARTS: usize = 64;
 
-/// Conditions by their text, whether each is truthy, and where it stood.
+/// So many comparisons of one attribute are looked at together.
+const MAX_TESTS: usize = 32;
+
+/// Comparing so many constants with each other takes as long as looking at a part of a rule.
+const PAIRS_PER_STEP: usize = 8;
+
+/// Conditions by their text, whether each is truthy, and where it stood; and comparisons among them.
 #[derive(Default)]
 pub(super) struct Facts {
     known: BTreeMap<String, (bool, String)>,
     order: Vec<String>,
+    tests: Vec<Fact>,
+}
+
+/// What a comparison of an attribute came to, and where it stood.
+struct Fact {
+    attribute: String,
+    test: Test,
+    truth: bool,
+    at: String,
+}
+
+/// How much is known.
+#[derive(Clone, Copy)]
+pub(super) struct Mark {
+    conditions: usize,
+    tests: usize,
+}
+
+/// What follows for a comparison from those before it.
+pub(super) struct Implied {
+    pub(super) verdict: Verdict,
+    /// Where the one stands that is enough for it; `None`: it takes several.
+    pub(super) by: Option<String>,
+    /// Whether it takes any.
+    pub(super) is_constant: bool,
 }
 
 impl Facts {
     /// For [`Facts::forget`].
-    pub(super) fn mark(&self) -> usize {
-        self.order.len()
+    pub(super) fn mark(&self) -> Mark {
+        Mark {
+            conditions: self.order.len(),
+            tests: self.tests.len(),
+        }
     }
 
     /// Forgets what was assumed since.
-    pub(super) fn forget(&mut self, mark: usize) {
-        for text in self.order.drain(mark..) {
+    pub(super) fn forget(&mut self, mark: Mark) {
+        for text in self.order.drain(mark.conditions..) {
             self.known.remove(&text);
         }
+        self.tests.truncate(mark.tests);
     }
 
     /// Whether a condition is known to be truthy or not, and where it stood.
@@ -55,6 +92,55 @@ impl Facts {
         }
         let (truth, path) = self.known.get(&text(evaluators, &condition, findings)?)?;
         Some((truth ^ negated, path))
+    }
+
+    /// What a comparison comes to by those of the same attribute that stood before.
+    pub(super) fn implied(
+        &self,
+        evaluators: Evaluators<'_>,
+        condition: &Part<'_>,
+        findings: &mut Findings,
+    ) -> Option<Implied> {
+        let mut condition = evaluators.follow(condition);
+        let mut negated = false;
+        // References may lead in a circle.
+        for _ in 0..MAX_RULE_DEPTH {
+            let Some((operator @ ("!" | "!!"), argument)) = condition.operation() else {
+                break;
+            };
+            condition = evaluators.follow(&alone(&argument)?);
+            negated ^= operator == "!";
+        }
+        let (attribute, test, positive) = read(evaluators, &condition)?;
+        let mut constants = test.constants().len();
+        let of_attribute = |fact: &&Fact| fact.attribute == attribute;
+        let latest = self.tests.iter().rev().filter(of_attribute);
+        let facts: Vec<&Fact> = latest
+            .take(MAX_TESTS)
+            .take_while(|fact| {
+                constants += 1 + fact.test.constants().len();
+                constants <= MAX_CONSTANTS
+            })
+            .collect();
+        findings.take_steps(1 + constants * constants / PAIRS_PER_STEP);
+        if constants > 2 * MAX_CONSTANTS || !findings.has_steps() {
+            return None;
+        }
+        let all: Vec<_> = facts.iter().map(|fact| (&fact.test, fact.truth)).collect();
+        let verdict = decide(&all, &test)?;
+        let is_enough = |known: &[(&Test, bool)]| decide(known, &test) == Some(verdict);
+        let is_constant = is_enough(&[]);
+        let mut alone = facts.iter().rev();
+        let by = alone.find(|fact| is_enough(&[(&fact.test, fact.truth)]));
+        let negated = negated == positive;
+        Some(Implied {
+            verdict: match verdict {
+                Verdict::Always(truth) => Verdict::Always(truth ^ negated),
+                Verdict::ButForLists(truth) => Verdict::ButForLists(truth ^ negated),
+            },
+            by: by.map(|fact| fact.at.clone()),
+            is_constant,
+        })
     }
 
     /// From here on, `condition` is truthy or not. Looks into an evaluator that stands for all of it,
@@ -93,6 +179,16 @@ impl Facts {
                 }
             }
             _ => {}
+        }
+        if let Some((attribute, test, positive)) = read(note.evaluators, part)
+            && test.constants().len() <= MAX_CONSTANTS
+        {
+            self.tests.push(Fact {
+                attribute: attribute.to_owned(),
+                test,
+                truth: truth == positive,
+                at: note.at.to_owned(),
+            });
         }
         if let Some(text) = text(note.evaluators, part, note.findings)
             && !self.known.contains_key(&text)

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::constant::{fold, truthy};
-use super::facts::Facts;
+use super::constant::{fold, over_nothing, truthy};
+use super::facts::{Facts, Implied};
 use super::part::{Evaluators, Part};
 use super::reads::Reads;
 use super::{Findings, Rule, World};
@@ -121,7 +121,9 @@ impl<'d> Walk<'d, '_> {
             "and" => self.chain(&arguments, false),
             "or" => self.chain(&arguments, true),
             "fractional" => self.fractional(part, &arguments),
-            "map" | "filter" | "all" | "none" | "some" | "reduce" => self.over_items(&arguments),
+            "map" | "filter" | "all" | "none" | "some" | "reduce" => {
+                self.over_items(operator, &arguments)
+            }
             _ => self.operator(operator, &arguments),
         }
     }
@@ -157,10 +159,10 @@ impl<'d> Walk<'d, '_> {
 
     /// The first argument is a list, the second is evaluated with each of its items as the context.
     /// What a `reduce` begins with is taken as it stands.
-    fn over_items(&mut self, arguments: &[Part<'d>]) -> Outcome<'d> {
-        if let Some(list) = arguments.first() {
-            self.examine(list);
-        }
+    fn over_items(&mut self, operator: &str, arguments: &[Part<'d>]) -> Outcome<'d> {
+        let list = arguments.first().map(|list| self.examine(list));
+        let nothing = list.and_then(|list| list.value);
+        let nothing = nothing.and_then(|list| over_nothing(operator, &list, arguments.len()));
         if let Some(inside) = arguments.get(1) {
             let facts = std::mem::take(&mut self.facts);
             let in_item = std::mem::replace(&mut self.in_item, true);
@@ -168,7 +170,10 @@ impl<'d> Walk<'d, '_> {
             self.in_item = in_item;
             self.facts = facts;
         }
-        Outcome::UNKNOWN
+        match nothing {
+            Some(value) => Outcome::constant(Cow::Owned(value)),
+            None => Outcome::UNKNOWN,
+        }
     }
 
     fn operator(&mut self, operator: &str, arguments: &[Part<'d>]) -> Outcome<'d> {
@@ -197,6 +202,12 @@ impl<'d> Walk<'d, '_> {
     /// Whether a condition is known to be truthy or not, and where it stood.
     pub(super) fn known(&mut self, condition: &Part<'d>) -> Option<(bool, &str)> {
         self.facts.of(self.evaluators, condition, self.findings)
+    }
+
+    /// What a comparison comes to by those before it.
+    pub(super) fn implied(&mut self, condition: &Part<'d>) -> Option<Implied> {
+        self.facts
+            .implied(self.evaluators, condition, self.findings)
     }
 
     /// Reports something of the flag at hand, or of no flag where it stands in an evaluator.

@@ -2,8 +2,6 @@
 //!
 //! Whoever looks into an array, an object or a long text takes steps for it.
 
-use std::cmp::Ordering;
-
 use super::operand::Items;
 use super::{Fault, Operand, Relation, Scope};
 
@@ -135,16 +133,7 @@ pub(super) fn ordered<'a>(
         a.to_number(&scope.steps)?
             .partial_cmp(&b.to_number(&scope.steps)?)
     };
-    Ok(ordering.is_some_and(|ordering| holds(relation, ordering)))
-}
-
-fn holds(relation: Relation, ordering: Ordering) -> bool {
-    match relation {
-        Relation::Less => ordering.is_lt(),
-        Relation::LessOrEqual => ordering.is_le(),
-        Relation::Greater => ordering.is_gt(),
-        Relation::GreaterOrEqual => ordering.is_ge(),
-    }
+    Ok(ordering.is_some_and(|ordering| relation.holds(ordering)))
 }
 
 /// `in`: a member of an array, or a part of a string.

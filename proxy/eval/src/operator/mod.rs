@@ -26,6 +26,8 @@ mod steps;
 mod strings;
 mod text;
 
+use std::cmp::Ordering;
+
 use serde_json::Value as Json;
 
 use self::arithmetic::Arithmetic;
@@ -39,6 +41,7 @@ pub(crate) use self::scope::{Scope, Within};
 pub(crate) use self::shown::{shorten, shown_json};
 use self::steps::Steps;
 pub(crate) use self::strings::{Names, Strings};
+pub(crate) use self::text::parse_number as number_of_text;
 use crate::context::AttributeId;
 use crate::limits::{MAX_EVALUATION_STEPS, MAX_VALUE_DEPTH};
 
@@ -203,6 +206,18 @@ pub(crate) enum Relation {
     Greater,
     /// `>=`
     GreaterOrEqual,
+}
+
+impl Relation {
+    /// Whether it holds between two that are ordered so.
+    pub(crate) fn holds(self, ordering: Ordering) -> bool {
+        match self {
+            Self::Less => ordering.is_lt(),
+            Self::LessOrEqual => ordering.is_le(),
+            Self::Greater => ordering.is_gt(),
+            Self::GreaterOrEqual => ordering.is_ge(),
+        }
+    }
 }
 
 /// What `var` with a constant path reads inside a loop.

@@ -80,7 +80,7 @@ fn without_zeros(text: &str) -> &str {
 }
 
 /// The number that a text says, or not a number. `inf` is none, `infinity` is one.
-pub(super) fn parse_number(text: &str) -> f64 {
+pub(crate) fn parse_number(text: &str) -> f64 {
     let text = text.trim();
     let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
     if unsigned.eq_ignore_ascii_case("inf") {
