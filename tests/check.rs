@@ -492,3 +492,30 @@ async fn flag_sets_are_checked_beside_each_other() {
         "{outcome:#}"
     );
 }
+
+/// What `check` lets pass has a record, so that no push fails for its length; see the tests of envelopes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_is_as_long_as_its_record_may_be() {
+    let (_backend, home) = home().await;
+    let set = flag_set(&json!({ "a": constant("on") }));
+    // A tab takes two bytes in a record.
+    let json = |text: &str| serde_json::to_string(text).expect("a text").len();
+    let tabs = (720_000 - json(&set)) / 2;
+    let fits = set.clone() + &"\t".repeat(tabs);
+    home.write("long.json", &fits);
+    let outcome = check(&home, &["long.json"]).succeeds().await;
+    assert!(outcome.stdout.contains("0 error(s)"), "{outcome:?}");
+
+    home.write("long.json", &(fits + "\t"));
+    let outcome = check(&home, &["long.json"]).ends_with(1).await;
+    let said = outcome.text();
+    assert!(said.contains("at most 720000 fit a record"), "{said}");
+    assert!(said.contains("split the flag set"), "{said}");
+
+    home.write("long.json", &(set + &" ".repeat(524_288)));
+    let outcome = check(&home, &["long.json"]).ends_with(1).await;
+    assert!(
+        outcome.text().contains("at most 524288 are allowed"),
+        "{outcome:?}"
+    );
+}

@@ -8,6 +8,7 @@
 //! a signature that nobody checked would look like trust.
 
 mod digest;
+mod text;
 
 use std::fmt;
 use std::sync::Arc;
@@ -25,16 +26,13 @@ use crate::printable::is_hidden;
 use crate::registry::{Kind, Log};
 
 pub use digest::Digest;
+pub use text::{DocumentTooLong, MAX_DOCUMENT_BYTES, MAX_DOCUMENT_JSON_BYTES, fits_record};
 
 /// What the payload is; a later, incompatible record gets another type.
 pub const PAYLOAD_TYPE: &str = "application/vnd.burgee.record.v1+json";
 
 /// The largest envelope, in bytes: below NATS's default `max_payload` of 1 MiB, with room for headers.
 pub const MAX_ENVELOPE_BYTES: usize = 1_000_000;
-
-/// The largest document of a flag set, in bytes. As a JSON string in base64 it fits an envelope
-/// with a third to spare for what JSON must escape.
-pub const MAX_DOCUMENT_BYTES: usize = 512 * 1024;
 
 /// The longest `who`, and `environment`, in bytes.
 pub const MAX_WHO_BYTES: usize = 256;
@@ -363,12 +361,8 @@ fn decode(payload: &[u8], log: &Log) -> Result<Record, Rejection> {
         }),
     };
     match &change {
-        Change::Put(Document::FlagSet(set)) if set.text.len() > MAX_DOCUMENT_BYTES => {
-            return Err(wrong(&format_args!(
-                "the document has {} bytes; at most {MAX_DOCUMENT_BYTES} are allowed",
-                set.text.len()
-            )));
-        }
+        Change::Put(Document::FlagSet(set)) => fits_record(&set.text)
+            .map_err(|error| wrong(&format_args!("the document is too long: {error}")))?,
         Change::Put(Document::Override(document)) => {
             document
                 .check(payload.when)

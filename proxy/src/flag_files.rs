@@ -10,12 +10,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use burgee_eval::fix::pin_bucketing;
+use burgee_eval::limits::MAX_TEXT_BYTES;
 use burgee_eval::lint::{self, World};
 use burgee_eval::text::{self, Format, Locations, Parsed};
 use burgee_eval::{Compiler, FlagSet, Problem, SetProblem, Snapshot, code};
 
 use self::directory::{expand, format_of};
-use crate::envelope::MAX_DOCUMENT_BYTES;
+use crate::envelope::fits_record;
 use crate::finding::code::{DUPLICATE_SET, INVALID_HEADER};
 use crate::finding::{Finding, Level, quote};
 use crate::source::read_file;
@@ -278,10 +279,11 @@ impl SourceFile {
             let help = "make it a readable UTF-8 file";
             whole(format!("cannot be read: {error}"), help)
         };
-        let bytes = read_file(path, MAX_DOCUMENT_BYTES)
+        let bytes = read_file(path, MAX_TEXT_BYTES)
             .ok_or_else(|| unreadable("it is not a file".to_owned()))?
             .map_err(unreadable)?;
         let text = String::from_utf8(bytes).map_err(|error| unreadable(error.to_string()))?;
+        fits_record(&text).map_err(|error| whole(format!("is too long: {error}"), error.help()))?;
         let parsed = text::parse(&text, format).map_err(|errors| {
             let mut findings = Finding::syntax(path, errors);
             quote(&mut findings, path, &text);

@@ -28,6 +28,14 @@ pub(super) struct Decisions {
     pub(super) dictionary: Option<HeaderValue>,
 }
 
+/// How long decisions are kept. To shrink a dictionary to its size costs a route of many flags a fortieth of
+/// its time.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lasts {
+    OneRequest,
+    Long,
+}
+
 /// One decision, without its flag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Decided {
@@ -47,13 +55,13 @@ pub(super) fn decide(
     let deciding = Deciding::new(state, context, at);
     match cache.filter(|cache| cache.serves(route, at)) {
         Some(cache) => cache.decide(state, route, context, at.now_ms, &deciding),
-        None => Arc::new(Decisions::new(route, &deciding)),
+        None => Arc::new(Decisions::new(route, &deciding, Lasts::OneRequest)),
     }
 }
 
 impl Decisions {
-    fn new(route: &RouteFlags, deciding: &Deciding<'_, '_>) -> Self {
-        Self::render(route, |_, flag| Decided::new(deciding, flag.index))
+    fn new(route: &RouteFlags, deciding: &Deciding<'_, '_>, lasts: Lasts) -> Self {
+        Self::render(route, lasts, |_, flag| Decided::new(deciding, flag.index))
     }
 
     /// The same with the flags that read the time decided anew; `None` where that changes nothing.
@@ -65,11 +73,15 @@ impl Decisions {
                 renewed.get_or_insert_with(|| self.decided.clone())[*number] = decided;
             }
         }
-        renewed.map(|decided| Self::render(route, |number, _| decided[number]))
+        renewed.map(|decided| Self::render(route, Lasts::Long, |number, _| decided[number]))
     }
 
     /// Takes one decision after the other, each with its part of the dictionary.
-    fn render(route: &RouteFlags, decide: impl Fn(usize, &RouteFlag) -> Decided) -> Self {
+    fn render(
+        route: &RouteFlags,
+        lasts: Lasts,
+        decide: impl Fn(usize, &RouteFlag) -> Decided,
+    ) -> Self {
         let mut dictionary = Dictionary::with_capacity(route.dictionary_bytes);
         let decided = route.flags.iter().enumerate().map(|(number, flag)| {
             let decided = decide(number, flag);
@@ -80,7 +92,7 @@ impl Decisions {
         });
         Self {
             decided: decided.collect(),
-            dictionary: dictionary.finish(),
+            dictionary: dictionary.finish(lasts),
         }
     }
 
@@ -124,11 +136,12 @@ impl Dictionary {
     }
 
     /// An empty dictionary is not sent (RFC 9651, 4.1).
-    fn finish(mut self) -> Option<HeaderValue> {
+    fn finish(mut self, lasts: Lasts) -> Option<HeaderValue> {
         let bytes = self.0.len().checked_sub(SEPARATOR.len())?;
         self.0.truncate(bytes);
-        // It may be kept for long.
-        self.0.shrink_to_fit();
+        if lasts == Lasts::Long {
+            self.0.shrink_to_fit();
+        }
         HeaderValue::from_maybe_shared(Bytes::from(self.0)).ok()
     }
 }

@@ -131,25 +131,40 @@ fn revisions_and_previous_agree() {
     }
 }
 
-#[test]
-fn what_is_too_large_is_refused_before_it_is_parsed() {
-    let big = FlagSetText {
+fn sealed_text(text: String) -> Result<Verified, Rejection> {
+    let set = FlagSetText {
         format: Format::Yaml,
-        text: "#".repeat(MAX_DOCUMENT_BYTES + 1),
+        text,
     };
-    assert_eq!(
-        seal(Record {
-            change: Change::Put(Document::FlagSet(big)),
-            ..record()
-        })
-        .unwrap_err()
-        .reason(),
-        "record"
-    );
-    assert_eq!(
-        check(&vec![b'{'; MAX_ENVELOPE_BYTES + 1])
-            .unwrap_err()
-            .reason(),
-        "too_large"
-    );
+    // Everything else as long as it may be, and of what takes most room.
+    seal(Record {
+        who: "\"".repeat(MAX_WHO_BYTES),
+        why: "\\".repeat(MAX_WHY_BYTES),
+        change: Change::Put(Document::FlagSet(set)),
+        ..record()
+    })
+}
+
+#[test]
+fn a_document_at_its_bound_has_a_record_and_one_beyond_has_none() {
+    let says = |text: String| match sealed_text(text) {
+        Err(Rejection::Record(message)) => message,
+        other => panic!("{other:?}"),
+    };
+    sealed_text("#".repeat(MAX_DOCUMENT_BYTES)).unwrap();
+    let long = says("#".repeat(MAX_DOCUMENT_BYTES + 1));
+    assert!(long.contains("it has 524289 bytes"), "{long}");
+
+    // Two of the bytes are the string's own quotation marks.
+    let tabs = (MAX_DOCUMENT_JSON_BYTES - 2) / 2;
+    sealed_text("\t".repeat(tabs)).unwrap();
+    let long = says("\t".repeat(tabs) + "#");
+    assert!(long.contains("it has 720001 bytes"), "{long}");
+}
+
+#[test]
+fn an_envelope_at_its_bound_is_parsed_and_one_beyond_is_not() {
+    let reason = |bytes| check(&vec![b'{'; bytes]).unwrap_err().reason();
+    assert_eq!(reason(MAX_ENVELOPE_BYTES), "malformed");
+    assert_eq!(reason(MAX_ENVELOPE_BYTES + 1), "too_large");
 }

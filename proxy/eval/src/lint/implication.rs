@@ -323,7 +323,7 @@ impl Lines {
             Test::Truthy => match kind {
                 Kind::Null => false,
                 Kind::Number(number) => Some(number) != self.zero(),
-                Kind::Text(text, _) => text != self.text_at(""),
+                Kind::Text(place, _) => place != self.text_at(""),
                 Kind::Composed { truthy, .. } => truthy,
             },
             Test::OneOf(constants) => constants

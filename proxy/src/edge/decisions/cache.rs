@@ -14,7 +14,7 @@ use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
 use prometheus::{IntCounter, IntGauge, Registry};
 
-use super::Decisions;
+use super::{Decisions, Lasts};
 use crate::decide::{At, Deciding};
 use crate::store::State;
 use crate::wire::RouteFlags;
@@ -97,7 +97,7 @@ impl Cache {
     ) -> Arc<Decisions> {
         let mut key = Key::new();
         if write_key(&mut key, state, route, context, now_ms).is_none() {
-            return Arc::new(Decisions::new(route, deciding));
+            return Arc::new(Decisions::new(route, deciding, Lasts::OneRequest));
         }
         let decisions = if let Some(kept) = self.kept.get(key.as_slice()) {
             self.hits.inc();
@@ -107,7 +107,7 @@ impl Cache {
             renewed
         } else {
             self.misses.inc();
-            Decisions::new(route, deciding)
+            Decisions::new(route, deciding, Lasts::Long)
         };
         let decisions = Arc::new(decisions);
         self.kept
