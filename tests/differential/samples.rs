@@ -57,7 +57,9 @@ fn files(path: &Path, found: &mut dyn FnMut(&Path, &str)) {
             .map(|entry| entry.expect("it can be listed").path())
             .collect();
         paths.sort();
-        paths.iter().for_each(|path| files(path, found));
+        for path in &paths {
+            files(path, found);
+        }
     } else if let Ok(text) = std::fs::read_to_string(path) {
         found(path, &text);
     }
@@ -104,9 +106,13 @@ fn reads(value: &Json, into: &mut BTreeMap<String, BTreeSet<String>>) {
         Json::Array(items) => {
             for read in items.iter().filter_map(path) {
                 let beside = into.entry(read.to_owned()).or_default();
-                items.iter().for_each(|item| texts(item, beside));
+                for item in items {
+                    texts(item, beside);
+                }
             }
-            items.iter().for_each(|item| reads(item, into));
+            for item in items {
+                reads(item, into);
+            }
         }
         Json::Object(members) => members.values().for_each(|member| reads(member, into)),
         _ => {}
