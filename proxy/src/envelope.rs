@@ -26,6 +26,7 @@ use crate::printable::is_hidden;
 use crate::registry::{Kind, Log};
 
 pub use digest::Digest;
+use text::is_bounded;
 pub use text::{DocumentTooLong, MAX_DOCUMENT_BYTES, MAX_DOCUMENT_JSON_BYTES, fits_record};
 
 /// What the payload is; a later, incompatible record gets another type.
@@ -257,7 +258,10 @@ pub fn seal(record: Record) -> Result<Verified, Rejection> {
     let log = Log::from_name(&record.log).ok_or_else(|| Rejection::Subject(record.log.clone()))?;
     let document = match &record.change {
         Change::Delete => None,
-        Change::Put(Document::FlagSet(set)) => Some(serde_json::value::to_raw_value(set)),
+        Change::Put(Document::FlagSet(set)) => {
+            fits_record(&set.text).map_err(too_long)?;
+            Some(serde_json::value::to_raw_value(set))
+        }
         Change::Put(Document::Override(document)) => {
             Some(serde_json::value::to_raw_value(document))
         }
@@ -337,6 +341,10 @@ fn region_help(claimed: &str) -> &'static str {
     }
 }
 
+fn too_long(error: DocumentTooLong) -> Rejection {
+    Rejection::Record(format!("the document is too long: {error}"))
+}
+
 fn decode(payload: &[u8], log: &Log) -> Result<Record, Rejection> {
     let wrong = |error: &dyn fmt::Display| Rejection::Record(error.to_string());
     let payload: Payload = serde_json::from_slice(payload).map_err(|error| wrong(&error))?;
@@ -361,8 +369,9 @@ fn decode(payload: &[u8], log: &Log) -> Result<Record, Rejection> {
         }),
     };
     match &change {
-        Change::Put(Document::FlagSet(set)) => fits_record(&set.text)
-            .map_err(|error| wrong(&format_args!("the document is too long: {error}")))?,
+        Change::Put(Document::FlagSet(set)) => {
+            is_bounded(&set.text).map_err(too_long)?;
+        }
         Change::Put(Document::Override(document)) => {
             document
                 .check(payload.when)

@@ -162,6 +162,19 @@ fn a_document_at_its_bound_has_a_record_and_one_beyond_has_none() {
     assert!(long.contains("it has 720001 bytes"), "{long}");
 }
 
+/// What was recorded before that bound was asked for stays in force.
+#[test]
+fn a_reader_takes_what_its_envelope_has_room_for() {
+    let sealed = seal(record()).unwrap();
+    let outer: serde_json::Value = serde_json::from_slice(sealed.envelope()).unwrap();
+    let payload = BASE64.decode(outer["payload"].as_str().unwrap()).unwrap();
+    let payload = String::from_utf8(payload).unwrap();
+    let tabs = "\\t".repeat(MAX_DOCUMENT_JSON_BYTES / 2);
+    let longer = payload.replace("flags: {}\\n", &tabs);
+    assert!(longer.len() > MAX_DOCUMENT_JSON_BYTES);
+    check(&encode(longer.as_bytes())).unwrap();
+}
+
 #[test]
 fn an_envelope_at_its_bound_is_parsed_and_one_beyond_is_not() {
     let reason = |bytes| check(&vec![b'{'; bytes]).unwrap_err().reason();

@@ -34,11 +34,17 @@ impl DocumentTooLong {
     }
 }
 
-/// Whether a document fits a record, whatever else the record says.
-pub fn fits_record(text: &str) -> Result<(), DocumentTooLong> {
+/// Whether a document is one that readers take. They need not ask for more: their envelope is bounded.
+pub(super) fn is_bounded(text: &str) -> Result<(), DocumentTooLong> {
     if text.len() > MAX_DOCUMENT_BYTES {
         return Err(DocumentTooLong::Bytes(text.len()));
     }
+    Ok(())
+}
+
+/// Whether a document fits a record, whatever else the record says. Writes it as JSON, for writers only.
+pub fn fits_record(text: &str) -> Result<(), DocumentTooLong> {
+    is_bounded(text)?;
     let json = serde_json::to_string(text).map_or(usize::MAX, |json| json.len());
     if json > MAX_DOCUMENT_JSON_BYTES {
         return Err(DocumentTooLong::Json(json));
