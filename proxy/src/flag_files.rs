@@ -13,7 +13,7 @@ use burgee_eval::fix::pin_bucketing;
 use burgee_eval::limits::MAX_TEXT_BYTES;
 use burgee_eval::lint::{self, World};
 use burgee_eval::text::{self, Format, Locations, Parsed};
-use burgee_eval::{Compiler, FlagSet, Problem, SetProblem, Snapshot, code};
+use burgee_eval::{Compiler, FlagSet, Problem, SetProblem, Snapshot, code, join_pointer};
 
 use self::directory::{expand, format_of};
 use crate::envelope::fits_record;
@@ -40,8 +40,7 @@ pub struct FlagFile {
 impl FlagFile {
     /// An error about one flag of this file.
     pub fn error_of(&self, flag: &str, rule: &'static str, message: String, help: &str) -> Finding {
-        let pointer = format!("/flags/{}", flag.replace('~', "~0").replace('/', "~1"));
-        self.error_at(&pointer, rule, message, help)
+        self.error_at(&join_pointer("/flags", flag), rule, message, help)
     }
 
     /// An error about the part of this file that a JSON Pointer names.

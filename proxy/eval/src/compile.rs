@@ -12,7 +12,7 @@ use crate::flag::{Flag, FlagSet, Flaw, MAX_FLAWS, Targeting, VariantIndex};
 use crate::gate::Gates;
 use crate::operator::Names;
 use crate::operator::build::{Builder, substituted};
-use crate::pointer::{Pointer, join_pointer};
+use crate::pointer::{Pointer, join_pointer, unescaped};
 use crate::problem::{Problem, Problems, Severity};
 use crate::room::{Room, flag_bytes, map_bytes, text_bytes};
 
@@ -231,8 +231,7 @@ impl Set<'_> {
     fn find<'v>(&'v self, source: &FlagSource<'v>, place: &str) -> Option<&'v Value> {
         if let Some(rest) = place.strip_prefix("/$evaluators/") {
             let (name, rest) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-            let name = name.replace("~1", "/").replace("~0", "~");
-            return self.evaluators.get(&name)?.pointer(rest);
+            return self.evaluators.get(&unescaped(name))?.pointer(rest);
         }
         let rest = place.strip_prefix(&source.path)?;
         source.targeting?.pointer(rest.strip_prefix("/targeting")?)

@@ -39,5 +39,6 @@ pub use flag::{Flag, FlagSet, Variant, VariantIndex};
 pub use lifecycle::Lifecycle;
 pub use operator::Fault;
 pub use overrides::{NoOverrides, Overridden, Overrides};
+pub use pointer::join_pointer;
 pub use problem::{Problem, Severity};
 pub use snapshot::{Conflict, FlagIndex, Needs, SetProblem, Snapshot};

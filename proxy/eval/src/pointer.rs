@@ -45,8 +45,13 @@ fn push_escaped(into: &mut String, key: &str) {
     }
 }
 
-/// `parent` with one more part.
-pub(crate) fn join_pointer(parent: &str, key: &str) -> String {
+/// A part of a JSON Pointer as the key that it names.
+pub(crate) fn unescaped(part: &str) -> String {
+    part.replace("~1", "/").replace("~0", "~")
+}
+
+/// `parent`, a JSON Pointer (RFC 6901), with one more part: the key of a member.
+pub fn join_pointer(parent: &str, key: &str) -> String {
     let mut text = String::with_capacity(parent.len() + 1 + key.len());
     text.push_str(parent);
     text.push('/');

@@ -15,6 +15,7 @@ pub(crate) use self::json::STRICT;
 pub(crate) use self::yaml::plain_scalar;
 use crate::limits::{MAX_KEY_BYTES, MAX_NESTING, MAX_PROBLEMS, MAX_TEXT_BYTES};
 use crate::operator::shorten;
+use crate::pointer::unescaped;
 
 /// How a text is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -96,8 +97,7 @@ impl Locations {
     pub fn span(&self, pointer: &str) -> Span {
         let mut place = &self.root;
         for part in pointer.split('/').skip(1) {
-            let key = part.replace("~1", "/").replace("~0", "~");
-            match place.parts.get(&key) {
+            match place.parts.get(&unescaped(part)) {
                 Some(part) => place = part,
                 None => break,
             }

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use burgee_eval::join_pointer;
 use serde_json::{Map, Value};
 
 use crate::finding::nearest;
@@ -77,7 +78,11 @@ impl<'a> Table<'a> {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("known keys here: {}", known.join(", ")),
             };
-            report.add(&child(&path, key), format!("unknown key `{key}`"), help);
+            report.add(
+                &join_pointer(&path, key),
+                format!("unknown key `{key}`"),
+                help,
+            );
         }
         Some(Self {
             report,
@@ -91,7 +96,7 @@ impl<'a> Table<'a> {
         if key.is_empty() {
             return self.path.clone();
         }
-        child(&self.path, key)
+        join_pointer(&self.path, key)
     }
 
     pub(super) fn keys(&self) -> impl Iterator<Item = &'a str> + use<'a> {
@@ -176,7 +181,12 @@ impl<'a> Table<'a> {
                 .iter()
                 .enumerate()
                 .filter_map(|(i, item)| {
-                    Self::open(self.report, item, child(&path, &i.to_string()), known)
+                    Self::open(
+                        self.report,
+                        item,
+                        join_pointer(&path, &i.to_string()),
+                        known,
+                    )
                 })
                 .collect(),
         )
@@ -247,7 +257,7 @@ impl<'a> Table<'a> {
             match string(item).and_then(&parse) {
                 Ok(value) => read.push(value),
                 Err(expected) => self.report.add(
-                    &child(&path, &i.to_string()),
+                    &join_pointer(&path, &i.to_string()),
                     format!("`{}` {expected}", plain(item)),
                     format!("correct or remove this entry of `{key}`"),
                 ),
@@ -263,11 +273,6 @@ fn plain(value: &Value) -> String {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     }
-}
-
-/// JSON Pointer of a member (RFC 6901 escapes).
-pub(super) fn child(path: &str, key: &str) -> String {
-    format!("{path}/{}", key.replace('~', "~0").replace('/', "~1"))
 }
 
 fn kind(value: &Value) -> &'static str {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use burgee_eval::{Flag, Snapshot};
+use burgee_eval::{Flag, Snapshot, join_pointer};
 use http::HeaderName;
 use sfv::Key;
 
@@ -28,13 +28,12 @@ pub struct WireProblem {
 impl WireProblem {
     /// A flag whose header is at fault: its own, where it names one.
     fn new(flag: &Flag, message: impl Into<String>, help: impl Into<String>) -> Self {
-        let key = flag.key.replace('~', "~0").replace('/', "~1");
         Self {
             flag: flag.key.to_string(),
             route: None,
             pointer: match flag.header {
-                Some(_) => format!("/delivery/{key}/header"),
-                None => format!("/flags/{key}"),
+                Some(_) => join_pointer("/delivery", &flag.key) + "/header",
+                None => join_pointer("/flags", &flag.key),
             },
             message: message.into(),
             help: help.into(),

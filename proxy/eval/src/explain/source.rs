@@ -6,6 +6,7 @@ use crate::flag::{Flag, Targeting};
 use crate::limits::{MAX_RULE_DEPTH, MAX_RULE_NODES};
 use crate::operator::build::{complaint, is_operator, substituted};
 use crate::operator::shown_json;
+use crate::pointer::unescaped;
 
 /// Where a rule stands, seen from its flag.
 pub(super) const RULE: &str = "/targeting";
@@ -129,8 +130,4 @@ impl<'s> Source<'s> {
 /// The operator that stands at a path.
 fn operator(path: &str) -> String {
     unescaped(path.rsplit('/').next().unwrap_or_default())
-}
-
-fn unescaped(part: &str) -> String {
-    part.replace("~1", "/").replace("~0", "~")
 }

@@ -16,6 +16,7 @@ use super::{Expr, Fault, Op, Scope, Silent, Within, run, shown_json};
 use crate::bucketing::Bucketing;
 use crate::code;
 use crate::context::{AttributeId, Attributes, Context};
+use crate::document::reference;
 use crate::limits::MAX_RULE_DEPTH;
 use crate::pointer::Pointer;
 use crate::problem::{Problem, Problems, Severity};
@@ -332,13 +333,7 @@ impl Walk<'_> {
 /// What a value is once a reference in its place is substituted; not around a cycle.
 pub(crate) fn substituted<'v>(evaluators: &'v Map<String, Json>, mut value: &'v Json) -> &'v Json {
     for _ in 0..MAX_RULE_DEPTH {
-        let name = match value {
-            Json::Object(members) if members.len() == 1 => {
-                members.get("$ref").and_then(Json::as_str)
-            }
-            _ => None,
-        };
-        match name.and_then(|name| evaluators.get(name)) {
+        match reference(value).and_then(|name| evaluators.get(name)) {
             Some(target) => value = target,
             None => break,
         }
