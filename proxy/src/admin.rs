@@ -265,22 +265,13 @@ mod tests {
     use tokio::io::AsyncWriteExt;
 
     use super::*;
-    use crate::overrides::InForce;
     use crate::store::State;
 
     #[tokio::test(start_paused = true)]
     async fn a_client_that_never_reads_is_let_go() {
-        let state = State {
-            refused: Vec::new(),
-            snapshot: Arc::new(Snapshot::new(&Compiler::new(), [])),
-            overrides: InForce::default(),
-            routes: Box::default(),
-            revision: HeaderValue::from_static("0123456789abcdef"),
-            sets: Vec::new(),
-            override_list: Vec::new(),
-            known: Box::default(),
-            conflicts: Vec::new(),
-        };
+        let snapshot = Arc::new(Snapshot::new(&Compiler::new(), []));
+        let revision = HeaderValue::from_static("0123456789abcdef");
+        let state = State::bare(snapshot, Box::default(), revision);
         let admin = Admin {
             store: Arc::new(Store::new(state)),
             metrics: Metrics::new().unwrap(),

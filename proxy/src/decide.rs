@@ -139,4 +139,4 @@ impl Overrides for Standing<'_> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

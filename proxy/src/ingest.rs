@@ -423,20 +423,14 @@ async fn finished<T>(job: &mut Option<JoinHandle<T>>) -> T {
 }
 
 fn empty_state(snapshot: &Arc<Snapshot>, routes: &[Route], reserved: &[String]) -> State {
-    State {
-        snapshot: snapshot.clone(),
-        overrides: crate::overrides::InForce::default(),
-        routes: routes
-            .iter()
-            .map(|route| RouteFlags::compile(route, snapshot, reserved))
-            .collect(),
-        revision: revision::header([], &[]),
-        sets: Vec::new(),
-        override_list: Vec::new(),
-        known: Box::default(),
-        refused: Vec::new(),
-        conflicts: Vec::new(),
-    }
+    let routes = routes
+        .iter()
+        .map(|route| RouteFlags::compile(route, snapshot, reserved));
+    State::bare(
+        snapshot.clone(),
+        routes.collect(),
+        revision::header([], &[]),
+    )
 }
 
 /// This machine's wall clock.

@@ -39,6 +39,25 @@ pub struct State {
 }
 
 impl State {
+    /// These flags on these routes, and nothing besides: no override, no set that is told of, nothing refused.
+    pub(crate) fn bare(
+        snapshot: Arc<Snapshot>,
+        routes: Box<[RouteFlags]>,
+        revision: HeaderValue,
+    ) -> Self {
+        Self {
+            snapshot,
+            overrides: InForce::default(),
+            routes,
+            revision,
+            sets: Vec::new(),
+            override_list: Vec::new(),
+            known: Box::default(),
+            refused: Vec::new(),
+            conflicts: Vec::new(),
+        }
+    }
+
     /// The overrides of another region or cluster and what they do there, as far as this proxy reads the logs in which
     /// they stand. Takes time in proportion to all that are known; never for a request.
     pub fn overrides_in(&self, place: Place<'_>, now_ms: u64) -> Census {

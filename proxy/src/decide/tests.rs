@@ -49,20 +49,16 @@ fn state(overrides: &[Known]) -> State {
         cluster: "eu-1",
     };
     let census = Census::take(overrides, &snapshot, place, NOW_MS);
+    let revision = HeaderValue::from_static("0123456789abcdef");
     State {
-        snapshot: Arc::new(snapshot),
         overrides: census.in_force,
-        routes: Box::default(),
-        revision: HeaderValue::from_static("0123456789abcdef"),
-        sets: Vec::new(),
         override_list: census.list,
-        known: Box::default(),
-        refused: Vec::new(),
-        conflicts: Vec::new(),
+        ..State::bare(Arc::new(snapshot), Box::default(), revision)
     }
 }
 
-fn known(flag: &str, variant: Option<&str>, keys: Option<Keys>, ends_ms: u64) -> Known {
+/// An override of the region `eu`, from its log.
+pub(crate) fn known(flag: &str, variant: Option<&str>, keys: Option<Keys>, ends_ms: u64) -> Known {
     Known {
         document: OverrideDocument {
             flag: flag.into(),

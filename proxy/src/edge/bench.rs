@@ -10,7 +10,6 @@ use super::decisions::Cache;
 use super::plan::Plan;
 use crate::config::{Content, Form, Present, Route};
 use crate::decide::At;
-use crate::overrides::InForce;
 use crate::store::State;
 use crate::telemetry::Metrics;
 use crate::wire::RouteFlags;
@@ -77,17 +76,8 @@ impl Bench {
             .attributes()
             .find("geo.country")
             .expect("the rules read it");
-        let state = State {
-            snapshot,
-            overrides: InForce::default(),
-            routes: [route].into(),
-            revision: HeaderValue::from_static("0123456789abcdef"),
-            sets: Vec::new(),
-            override_list: Vec::new(),
-            known: Box::default(),
-            refused: Vec::new(),
-            conflicts: Vec::new(),
-        };
+        let revision = HeaderValue::from_static("0123456789abcdef");
+        let state = State::bare(snapshot, [route].into(), revision);
         let metrics = Metrics::new().expect("nothing else is registered");
         let cache = (cache_bytes > 0).then(|| {
             Cache::new(cache_bytes, 1, &metrics.registry).expect("nobody else has its names")

@@ -28,8 +28,7 @@ pub(super) struct Decisions {
     pub(super) dictionary: Option<HeaderValue>,
 }
 
-/// How long decisions are kept. To shrink a dictionary to its size costs a route of many flags a fortieth of
-/// its time.
+/// How long decisions are kept. To shrink a dictionary to its size copies it, which pays only for what stays.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Lasts {
     OneRequest,

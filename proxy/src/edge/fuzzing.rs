@@ -20,7 +20,6 @@ use super::identity::Origin;
 use super::request::Request;
 use super::{Edge, Passage};
 use crate::config::{AccessLog, AttributeSource, Config, HeaderSource, KeySource, is_reserved};
-use crate::overrides::InForce;
 use crate::registry::Kind;
 use crate::store::{State, Store};
 use crate::telemetry::{AccessLogWriter, Metrics};
@@ -260,17 +259,8 @@ fn state(config: &Config, flags: &Path) -> State {
     let compile = |route| RouteFlags::compile(route, &snapshot, &config.reserved);
     let routes: Box<[RouteFlags]> = config.routes.iter().map(compile).collect();
     assert!(routes.iter().all(|route| route.problems.is_empty()));
-    State {
-        routes,
-        snapshot: Arc::new(snapshot),
-        overrides: InForce::default(),
-        revision: HeaderValue::from_static("0123456789abcdef"),
-        sets: Vec::new(),
-        override_list: Vec::new(),
-        known: Box::default(),
-        refused: Vec::new(),
-        conflicts: Vec::new(),
-    }
+    let revision = HeaderValue::from_static("0123456789abcdef");
+    State::bare(Arc::new(snapshot), routes, revision)
 }
 
 #[cfg(test)]

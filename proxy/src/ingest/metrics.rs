@@ -39,8 +39,8 @@ const REFUSED: [&str; 14] = [
     "too_many",
 ];
 
-/// Why a flag set is refused once it is read.
-const NOT_COMPILED: [&str; 5] = ["syntax", "document", "misnamed", "too_large", "internal"];
+/// Why a flag set is refused once it is read; beside that it may be `too_large`.
+const NOT_COMPILED: [&str; 4] = ["syntax", "document", "misnamed", "internal"];
 
 impl IngestMetrics {
     /// Registers all of them. What can be counted starts at 0, so that `rate()` sees the first event.

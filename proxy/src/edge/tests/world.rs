@@ -29,7 +29,6 @@ use crate::config::{
     Shutdown, Source, Startup, Upstream,
 };
 use crate::edge::{BoundListener, DrainSignal, Edge, EdgeService, Stop, server_settings};
-use crate::overrides::InForce;
 use crate::registry::Kind;
 use crate::store::{State, Store};
 use crate::telemetry::{AccessLogWriter, Metrics};
@@ -221,17 +220,9 @@ fn state(config: &Config) -> State {
         .expect("the document compiles");
     let snapshot = Snapshot::new(&compiler, [Arc::new(set)]);
     let compile = |route| RouteFlags::compile(route, &snapshot, &config.reserved);
-    State {
-        routes: config.routes.iter().map(compile).collect(),
-        snapshot: Arc::new(snapshot),
-        overrides: InForce::default(),
-        revision: HeaderValue::from_static(REVISION),
-        sets: Vec::new(),
-        override_list: Vec::new(),
-        known: Box::default(),
-        refused: Vec::new(),
-        conflicts: Vec::new(),
-    }
+    let routes = config.routes.iter().map(compile).collect();
+    let revision = HeaderValue::from_static(REVISION);
+    State::bare(Arc::new(snapshot), routes, revision)
 }
 
 fn document() -> Value {

@@ -4,16 +4,15 @@ use std::sync::Arc;
 
 use burgee_eval::{AttributeId, Compiler, Context, Snapshot, Value};
 use http::HeaderValue;
-use jiff::Timestamp;
 use prometheus::Registry;
 use serde_json::{Map, Value as Json, json};
 
 use crate::config::{Content, Form, Present, Route};
 use crate::decide::At;
+use crate::decide::tests::known;
 use crate::edge::decisions::{Cache, Decisions, decide};
-use crate::envelope::Digest;
-use crate::overrides::{Census, Known, OverrideDocument, Place, Scope};
-use crate::store::{Origin, State};
+use crate::overrides::{Census, Known, Place};
+use crate::store::State;
 use crate::wire::RouteFlags;
 
 pub(super) const NOW_MS: u64 = 1_700_000_000_000;
@@ -174,16 +173,11 @@ fn made(document: &Json, overrides: &[Known], content: Content) -> State {
         .map(String::as_str)
         .filter(|key| key.starts_with("flag-"))
         .collect();
+    let routes = [compiled(&snapshot, &keys, content)].into();
+    let revision = HeaderValue::from_static("0123456789abcdef");
     State {
-        routes: [compiled(&snapshot, &keys, content)].into(),
-        snapshot: Arc::new(snapshot),
         overrides: census.in_force,
-        revision: HeaderValue::from_static("0123456789abcdef"),
-        sets: Vec::new(),
-        override_list: Vec::new(),
-        known: Box::default(),
-        refused: Vec::new(),
-        conflicts: Vec::new(),
+        ..State::bare(Arc::new(snapshot), routes, revision)
     }
 }
 
@@ -211,21 +205,5 @@ fn compiled(snapshot: &Snapshot, keys: &[&str], content: Content) -> RouteFlags 
 
 /// Turns a flag off, for everyone.
 pub(super) fn killed(flag: &str, ends_ms: u64) -> Known {
-    Known {
-        document: OverrideDocument {
-            flag: flag.into(),
-            variant: Some("off".into()),
-            scope: Scope::Region("eu".into()),
-            keys: None,
-            ends: Timestamp::MAX,
-        },
-        log: "BURGEE_OVERRIDES_EU".into(),
-        origin: Origin::Log,
-        revision: 1,
-        when: Timestamp::UNIX_EPOCH,
-        digest: Digest([0; 32]),
-        who: "ann".into(),
-        why: "errors".into(),
-        ends_ms,
-    }
+    known(flag, Some("off"), None, ends_ms)
 }
